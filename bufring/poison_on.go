@@ -1,0 +1,10 @@
+//go:build linux && (race || netring_debug)
+
+package bufring
+
+// poison overwrites a recycled buffer, so that a use after Recycle shows.
+func poison(b []byte) {
+	for i := range b {
+		b[i] = 0xdb
+	}
+}

@@ -1,0 +1,78 @@
+package netring
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/netring-go/netring/reactor"
+)
+
+// Engine names the way operations reach the kernel.
+type Engine = reactor.EngineKind
+
+const (
+	// EngineAuto is EngineURing where the kernel allows it, else EngineSyscall.
+	EngineAuto = reactor.Auto
+	// EngineURing submits operations in batches, with io_uring_enter(2). It needs
+	// Linux 5.19 and a seccomp profile that admits io_uring.
+	EngineURing = reactor.URing
+	// EngineSyscall runs the same batches as plain system calls. It never touches
+	// io_uring.
+	EngineSyscall = reactor.Syscall
+)
+
+// Config configures a [Poller]. Its zero value is right for most programs.
+type Config struct {
+	// Engine is how operations reach the kernel. If EngineURing is asked for and
+	// not to be had, NewPoller fails.
+	Engine Engine
+
+	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P, see
+	// runtime.GOMAXPROCS.
+	Reactors int
+
+	// Buffers is the number of receive buffers that a reactor's connections share
+	// for reads of less than 512 bytes: a power of two up to 32768. 0 means 256.
+	// When they run out, reads go straight to the caller's memory.
+	Buffers int
+
+	// BufferSize is the size of those buffers in bytes, 512 to 1 MiB. 0 means 16384.
+	// Memory is only committed as they are used.
+	BufferSize int
+}
+
+const (
+	maxReactors       = 1024
+	defaultBuffers    = 256
+	defaultBufferSize = 16 << 10
+)
+
+// withDefaults returns the configuration with zero fields filled in, or says
+// what is wrong with it. The limits of the buffers are those of package bufring,
+// which says so itself.
+func (c Config) withDefaults() (Config, error) {
+	switch c.Engine {
+	case EngineAuto, EngineURing, EngineSyscall:
+	default:
+		return c, fmt.Errorf("netring: Config.Engine is %v: want EngineAuto, EngineURing or EngineSyscall", c.Engine)
+	}
+	if c.Reactors < 0 || c.Reactors > maxReactors {
+		return c, fmt.Errorf("netring: Config.Reactors is %d: want 0 (one for each P) to %d", c.Reactors, maxReactors)
+	}
+	if c.Reactors == 0 {
+		c.Reactors = min(runtime.GOMAXPROCS(0), maxReactors)
+	}
+	if c.Buffers < 0 || c.Buffers > 1<<15 || c.Buffers&(c.Buffers-1) != 0 {
+		return c, fmt.Errorf("netring: Config.Buffers is %d: want 0 (%d) or a power of two up to 32768", c.Buffers, defaultBuffers)
+	}
+	if c.Buffers == 0 {
+		c.Buffers = defaultBuffers
+	}
+	if c.BufferSize != 0 && (c.BufferSize < 512 || c.BufferSize > 1<<20) {
+		return c, fmt.Errorf("netring: Config.BufferSize is %d bytes: want 0 (%d) or 512 to 1048576", c.BufferSize, defaultBufferSize)
+	}
+	if c.BufferSize == 0 {
+		c.BufferSize = defaultBufferSize
+	}
+	return c, nil
+}

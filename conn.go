@@ -1,0 +1,153 @@
+//go:build linux
+
+package netring
+
+import (
+	"errors"
+	"net"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/errjoin"
+	"github.com/netring-go/netring/reactor"
+)
+
+var _ net.Conn = (*Conn)(nil)
+
+// Conn is a stream connection whose operations run on a Poller's reactor. It
+// behaves like *net.TCPConn. All methods may be called concurrently.
+//
+// A Conn that becomes unreachable without having been closed is closed, like
+// package net's.
+type Conn struct {
+	fd           *reactor.FD
+	poller       *Poller
+	net          string
+	laddr, raddr net.Addr
+	cleanup      runtime.Cleanup
+}
+
+// newConn makes the connected socket sysfd a Conn of p, which has been acquired
+// for it. On failure the caller still owns both.
+func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Addr) (*Conn, error) {
+	fd, err := p.place().NewFD(sysfd, tcp)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{fd: fd, poller: p, net: network, laddr: laddr, raddr: raddr}
+	c.cleanup = runtime.AddCleanup(c, func(o orphan) { o.close() }, orphan{fd, p})
+	return c, nil
+}
+
+// orphan is what is left of a Conn that nobody holds any more.
+type orphan struct {
+	fd     *reactor.FD
+	poller *Poller
+}
+
+// close has nobody to report an error to.
+func (o orphan) close() {
+	if err := o.fd.Close(); !errors.Is(err, net.ErrClosed) {
+		_ = o.poller.release()
+	}
+}
+
+func (c *Conn) ok() bool { return c != nil && c.fd != nil }
+
+// Read implements net.Conn. It returns what is there, up to len(p) bytes, and
+// waits only while there is nothing. Its errors are io.EOF and *net.OpError.
+func (c *Conn) Read(p []byte) (int, error) {
+	if !c.ok() {
+		return 0, syscall.EINVAL
+	}
+	n, err := c.fd.Read(p)
+	if err != nil {
+		err = c.opError("read", "read", err)
+	}
+	runtime.KeepAlive(c) // or its cleanup could close the descriptor under the call
+	return n, err
+}
+
+// Write implements net.Conn. It returns when the kernel has taken all of p, or
+// with an error and the number of bytes it took before.
+func (c *Conn) Write(p []byte) (int, error) {
+	if !c.ok() {
+		return 0, syscall.EINVAL
+	}
+	n, err := c.fd.Write(p)
+	if err != nil {
+		err = c.opError("write", "write", err)
+	}
+	runtime.KeepAlive(c)
+	return n, err
+}
+
+// Close implements net.Conn. Calls under way return net.ErrClosed. When Close
+// returns, the descriptor is free.
+func (c *Conn) Close() error {
+	if !c.ok() {
+		return syscall.EINVAL
+	}
+	err := c.fd.Close()
+	if !errors.Is(err, net.ErrClosed) {
+		c.cleanup.Stop()
+		err = errjoin.Join(err, c.poller.release())
+	}
+	return c.opError("close", "close", err)
+}
+
+// LocalAddr implements net.Conn.
+func (c *Conn) LocalAddr() net.Addr {
+	if !c.ok() {
+		return nil
+	}
+	return c.laddr
+}
+
+// RemoteAddr implements net.Conn.
+func (c *Conn) RemoteAddr() net.Addr {
+	if !c.ok() {
+		return nil
+	}
+	return c.raddr
+}
+
+// SetDeadline implements net.Conn. A deadline in the past, too, ends a Read or
+// Write that is waiting; none of them loses a byte to it.
+func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
+
+// SetReadDeadline implements net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, true, false) }
+
+// SetWriteDeadline implements net.Conn. When a Write times out, some of its
+// bytes may have been sent; it returns how many.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, false, true) }
+
+func (c *Conn) setDeadline(t time.Time, read, write bool) error {
+	if !c.ok() {
+		return syscall.EINVAL
+	}
+	err := c.fd.SetDeadline(t, read, write)
+	runtime.KeepAlive(c)
+	return c.setError("", err)
+}
+
+// CloseRead shuts down the reading side of the connection. Most callers should
+// just use Close.
+func (c *Conn) CloseRead() error { return c.shutdown(unix.SHUT_RD) }
+
+// CloseWrite shuts down the writing side of the connection: the peer reads what
+// was written, then io.EOF.
+func (c *Conn) CloseWrite() error { return c.shutdown(unix.SHUT_WR) }
+
+func (c *Conn) shutdown(how int) error {
+	if !c.ok() {
+		return syscall.EINVAL
+	}
+	err := c.fd.Shutdown(how)
+	runtime.KeepAlive(c)
+	return c.opError("close", "shutdown", err)
+}

@@ -1,0 +1,73 @@
+package netring
+
+import (
+	"context"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/errjoin"
+)
+
+// DialContext connects to the address on the named network. ctx applies to
+// connecting only: once connected, its end has no effect. Errors are *net.OpError
+// with Op "dial".
+//
+// Resolving, racing of IPv6 and IPv4 (happy eyeballs), timeouts and connecting are
+// package net's; the reactor takes over the connected socket.
+func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	switch network {
+	case "tcp", "tcp4", "tcp6", "unix":
+	default:
+		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: net.UnknownNetworkError(network)}
+	}
+	std := d.netDialer()
+	// A Poller that cannot be used is found before anybody is called.
+	p, err := acquire(d.Poller)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
+	}
+	sc, err := std.DialContext(ctx, network, address)
+	if err != nil {
+		// Package net's error is what callers know; a failure to end the default
+		// Poller cannot be told next to it without changing its type.
+		_ = p.release()
+		return nil, err
+	}
+	c, err := takeOverConn(p, network, sc)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Source: sc.LocalAddr(), Addr: sc.RemoteAddr(), Err: errjoin.Join(err, p.release())}
+	}
+	return c, nil
+}
+
+// takeOverConn makes a Conn of a duplicate of sc's descriptor and closes sc.
+func takeOverConn(p *Poller, network string, sc net.Conn) (*Conn, error) {
+	sysfd, err := duplicate(sc.(syscall.Conn))
+	if err = errjoin.Join(err, sc.Close()); err != nil {
+		if sysfd >= 0 {
+			err = errjoin.Join(err, unix.Close(sysfd))
+		}
+		return nil, err
+	}
+	tcp := false
+	if _, ok := sc.LocalAddr().(*net.TCPAddr); ok {
+		protocol, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		if err != nil {
+			return nil, errjoin.Join(os.NewSyscallError("getsockopt", err), unix.Close(sysfd))
+		}
+		tcp = protocol == unix.IPPROTO_TCP
+	}
+	c, err := newConn(p, sysfd, tcp, network, sc.LocalAddr(), sc.RemoteAddr())
+	if err != nil {
+		return nil, errjoin.Join(err, unix.Close(sysfd))
+	}
+	// A client's peer answers what it is sent. http.Transport looks at the request's
+	// body once more after writing it and fails if the answer has made the server
+	// side of a proxy close it: a race that is there with package net, too, but hardly
+	// ever lost, since its Write returns before the answer can arrive.
+	c.fd.SetDirectWrites()
+	return c, nil
+}

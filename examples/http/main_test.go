@@ -1,0 +1,31 @@
+//go:build linux
+
+package main
+
+import (
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/netring-go/netring/examples/internal/exampletest"
+)
+
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
+
+func TestExample(t *testing.T) {
+	exampletest.Run(t, func(t *testing.T, addr string) {
+		tr := &http.Transport{}
+		defer tr.CloseIdleConnections()
+		for range 3 {
+			resp, err := (&http.Client{Transport: tr}).Get("http://" + addr + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if string(body) != "Hello, World!\n" || err != nil {
+				t.Errorf("it serves %q, %v", body, err)
+			}
+		}
+	})
+}

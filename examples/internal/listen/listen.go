@@ -1,0 +1,67 @@
+// Package listen has the flags that the examples share: they choose between
+// netring and net, so that the two can be compared.
+package listen
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+
+	"github.com/netring-go/netring"
+)
+
+// Flags are the examples' common flags.
+type Flags struct {
+	addr, listener, engine string
+}
+
+// Register adds the flags to fs, with addr as the default address.
+func Register(fs *flag.FlagSet, addr string) *Flags {
+	var f Flags
+	fs.StringVar(&f.addr, "addr", addr, "`address` to listen on")
+	fs.StringVar(&f.listener, "listener", "netring", "netring or net: which package's listener to use")
+	fs.StringVar(&f.engine, "engine", "auto", "auto, uring or syscall: how netring reaches the kernel")
+	return &f
+}
+
+// Listen listens as the flags say. It returns the listener, a line that says what
+// it is, and a function to call when the listener and its connections are closed.
+func (f *Flags) Listen() (ln net.Listener, what string, done func() error, err error) {
+	switch f.listener {
+	case "net":
+		ln, err = net.Listen("tcp", f.addr)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		return ln, fmt.Sprintf("listening on %s with net", ln.Addr()), func() error { return nil }, nil
+	case "netring":
+	default:
+		return nil, "", nil, fmt.Errorf("-listener %q: want netring or net", f.listener)
+	}
+	engines := map[string]netring.Engine{
+		"auto": netring.EngineAuto, "uring": netring.EngineURing, "syscall": netring.EngineSyscall,
+	}
+	engine, ok := engines[f.engine]
+	if !ok {
+		return nil, "", nil, fmt.Errorf("-engine %q: want auto, uring or syscall", f.engine)
+	}
+	// netring.Listen("tcp", addr) is all it takes; a Poller of one's own is for
+	// choosing the engine and asking which one it became.
+	p, err := netring.NewPoller(netring.Config{Engine: engine})
+	if err != nil {
+		return nil, "", nil, err
+	}
+	lc := netring.ListenConfig{Poller: p}
+	ln, err = lc.Listen(context.Background(), "tcp", f.addr)
+	if err != nil {
+		p.Close()
+		return nil, "", nil, err
+	}
+	s := p.Stats()
+	what = fmt.Sprintf("listening on %s with netring, engine %v", ln.Addr(), s.Engine)
+	if s.EngineReason != "" {
+		what += " (" + s.EngineReason + ")"
+	}
+	return ln, what, p.Close, nil
+}

@@ -1,0 +1,167 @@
+//go:build linux
+
+package netring
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/netring-go/netring/bufring"
+	"github.com/netring-go/netring/internal/errjoin"
+	"github.com/netring-go/netring/reactor"
+)
+
+// Poller is a set of reactors that serve the connections placed on them. Most
+// programs need none of their own: [Listen] uses a default Poller, which is made
+// on first use and goes away with its last listener and connection.
+//
+// All methods may be called concurrently.
+type Poller struct {
+	reactors []*reactor.Reactor
+	next     atomic.Uint32 // placement is round robin
+	closed   atomic.Bool
+
+	// refs counts the default Poller's listeners and connections, under
+	// defaultPoller.mu. Other Pollers live until Close.
+	isDefault bool
+	refs      int
+}
+
+// Stats counts what a Poller did. Counters of all reactors are added up.
+type Stats struct {
+	Engine       Engine // the engine in use; EngineSyscall if any reactor uses that
+	EngineReason string // why EngineAuto did not pick EngineURing; "" if it did
+	Reactors     int
+	Descriptors  int           // connections and listeners open now
+	Batches      uint64        // submissions to the kernel
+	Ops          uint64        // operations in them
+	Inline       uint64        // submissions made by the calling goroutine itself, because its reactor was asleep
+	Direct       uint64        // writes of dialled connections, made by the calling goroutine itself
+	Polls        uint64        // looks at a reactor's epoll descriptor
+	Events       uint64        // readiness events
+	Parks        uint64        // times a reactor went to sleep
+	Stale        uint64        // completions that belonged to no operation; not 0 means a bug
+	Buffers      bufring.Stats // shared receive buffers
+}
+
+// NewPoller starts the reactors that cfg describes. The caller must Close the
+// Poller when it is done with it.
+func NewPoller(cfg Config) (*Poller, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Poller{}
+	for range cfg.Reactors {
+		r, err := reactor.New(reactor.Config{Engine: cfg.Engine, Buffers: cfg.Buffers, BufferSize: cfg.BufferSize})
+		if err != nil {
+			return nil, errjoin.Join(fmt.Errorf("netring: start reactor %d of %d: %w", len(p.reactors)+1, cfg.Reactors, err), p.Close())
+		}
+		p.reactors = append(p.reactors, r)
+	}
+	return p, nil
+}
+
+// Close closes the Poller's listeners and connections, waking whoever waits on
+// them with [net.ErrClosed], ends its goroutines and frees its descriptors and
+// mappings. It returns when all of that is done. A second Close returns
+// net.ErrClosed.
+func (p *Poller) Close() error {
+	if p.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	var errs []error
+	for _, r := range p.reactors {
+		errs = append(errs, r.Close())
+	}
+	return errjoin.Join(errs...)
+}
+
+// Stats returns the Poller's counters.
+func (p *Poller) Stats() Stats {
+	s := Stats{Reactors: len(p.reactors)}
+	for i, r := range p.reactors {
+		rs := r.Stats()
+		if i == 0 || rs.Engine == EngineSyscall {
+			s.Engine = rs.Engine
+		}
+		if _, reason := r.Engine(); reason != nil {
+			s.EngineReason = reason.Error()
+		}
+		s.Descriptors += rs.Descriptors
+		s.Batches += rs.Batches
+		s.Ops += rs.Ops
+		s.Inline += rs.Inline
+		s.Direct += rs.Direct
+		s.Polls += rs.Polls
+		s.Events += rs.Events
+		s.Parks += rs.Parks
+		s.Stale += rs.Stale
+		s.Buffers.Buffers += rs.Buffers.Buffers
+		s.Buffers.InUse += rs.Buffers.InUse
+		s.Buffers.Taken += rs.Buffers.Taken
+		s.Buffers.Empty += rs.Buffers.Empty
+	}
+	return s
+}
+
+// place picks the home reactor of a new descriptor.
+func (p *Poller) place() *reactor.Reactor {
+	return p.reactors[int(p.next.Add(1)-1)%len(p.reactors)]
+}
+
+// errNilPoller is what a call through a Poller that was never made gets.
+var errNilPoller = errors.New("netring: the Poller was not made by NewPoller")
+
+// defaultPoller is the Poller behind Listen, nil while nothing uses it.
+var defaultPoller struct {
+	mu sync.Mutex
+	p  *Poller
+}
+
+// acquire returns the Poller to place a listener or connection on: p, or the
+// default one if p is nil. The caller owes it one release.
+func acquire(p *Poller) (*Poller, error) {
+	if p != nil && !p.isDefault {
+		switch {
+		case len(p.reactors) == 0:
+			return nil, errNilPoller
+		case p.closed.Load():
+			return nil, net.ErrClosed
+		}
+		return p, nil
+	}
+	defaultPoller.mu.Lock()
+	defer defaultPoller.mu.Unlock()
+	if defaultPoller.p == nil {
+		p, err := NewPoller(Config{})
+		if err != nil {
+			return nil, err
+		}
+		p.isDefault = true
+		defaultPoller.p = p
+	}
+	defaultPoller.p.refs++
+	return defaultPoller.p, nil
+}
+
+// release ends one use of the Poller, and the default Poller with its last use.
+func (p *Poller) release() error {
+	if !p.isDefault {
+		return nil
+	}
+	defaultPoller.mu.Lock()
+	p.refs--
+	last := p.refs == 0
+	if last {
+		defaultPoller.p = nil
+	}
+	defaultPoller.mu.Unlock()
+	if last {
+		return p.Close()
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+//go:build linux
+
+package netring
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/netring-go/netring/internal/leakcheck"
+)
+
+func TestConfigOutOfRange(t *testing.T) {
+	for _, tc := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{Engine: 9}, "Config.Engine is EngineKind(9)"},
+		{Config{Reactors: -1}, "Config.Reactors is -1"},
+		{Config{Reactors: 1025}, "Config.Reactors is 1025"},
+		{Config{Buffers: 3}, "Config.Buffers is 3"},
+		{Config{Buffers: -8}, "Config.Buffers is -8"},
+		{Config{Buffers: math.MinInt}, "Config.Buffers is -"},
+		{Config{Buffers: 1 << 16}, "Config.Buffers is 65536"},
+		{Config{BufferSize: 100}, "Config.BufferSize is 100"},
+		{Config{BufferSize: 2 << 20}, "Config.BufferSize is 2097152"},
+		{Config{BufferSize: -1}, "Config.BufferSize is -1"},
+	} {
+		p, err := NewPoller(tc.cfg)
+		if err == nil {
+			p.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "want ") {
+			t.Errorf("%+v: %v; it should contain %q and what is wanted", tc.cfg, err, tc.want)
+		}
+	}
+}
+
+func TestPollerClose(t *testing.T) {
+	leakcheck.Descriptors(t)
+	rings(t, func(t *testing.T, s *stack) {
+		p := s.poller
+		server, client := s.pair(t)
+		idle, _ := s.pair(t)
+		ln := s.listen(t)
+		errs := make(chan error, 2)
+		go func() {
+			_, err := server.Read(make([]byte, 1))
+			errs <- err
+		}()
+		go func() {
+			_, err := ln.Accept()
+			errs <- err
+		}()
+		if n := p.Stats().Descriptors; n != 3 {
+			t.Errorf("%d descriptors, want 3", n)
+		}
+		must(t, p.Close())
+		within(t, "waking", func() {
+			for range 2 {
+				if err := <-errs; !errors.Is(err, net.ErrClosed) {
+					t.Errorf("woken with %v", err)
+				}
+			}
+		})
+		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the peer reads %v", err)
+		}
+		if _, err := idle.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Write after Poller.Close: %v", err)
+		}
+		if err := idle.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Conn.Close after Poller.Close: %v", err)
+		}
+		if err := p.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the second Close: %v", err)
+		}
+		// What newPoller's cleanup would find closed.
+		s.poller.closed.Store(false)
+		s.poller.reactors = nil
+	})
+}
+
+// Closing a Poller races with everything that goes on on it.
+func TestPollerCloseRaces(t *testing.T) {
+	rings(t, func(t *testing.T, s *stack) {
+		engine := s.poller.Stats().Engine
+		for range 20 {
+			p, err := NewPoller(Config{Engine: engine, Reactors: 2})
+			must(t, err)
+			lc := ListenConfig{Poller: p}
+			ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+			must(t, err)
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for {
+					c, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					wg.Go(func() {
+						defer c.Close()
+						io.Copy(c, c)
+					})
+				}
+			})
+			for range 8 {
+				wg.Go(func() {
+					for {
+						c, err := net.Dial("tcp", ln.Addr().String())
+						if err != nil {
+							return
+						}
+						c.Write([]byte("hello"))
+						c.Read(make([]byte, 3))
+						c.Close()
+					}
+				})
+			}
+			c, err := net.Dial("tcp", ln.Addr().String())
+			must(t, err)
+			if _, err := c.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+			if _, err := c.Read(make([]byte, 1)); err != nil { // the server is at work
+				t.Error(err)
+			}
+			within(t, "closing the Poller", func() {
+				if err := p.Close(); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			})
+			within(t, "the rest", wg.Wait)
+			must(t, c.Close())
+		}
+	})
+}
+
+// The default Poller is there while something uses it, and then goes without a
+// trace.
+func TestDefaultPoller(t *testing.T) {
+	leakcheck.Descriptors(t)
+	before := goleak.IgnoreCurrent()
+	current := func() *Poller {
+		defaultPoller.mu.Lock()
+		defer defaultPoller.mu.Unlock()
+		return defaultPoller.p
+	}
+	if current() != nil {
+		t.Fatal("there is a default Poller already")
+	}
+	for range 3 {
+		ln, err := Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		client, err := net.Dial("tcp", ln.Addr().String())
+		must(t, err)
+		server, err := ln.Accept()
+		must(t, err)
+		p := current()
+		must(t, ln.Close())
+		if current() != p || p == nil {
+			t.Error("the default Poller went before its last connection")
+		}
+		if _, err := server.Write([]byte("x")); err != nil {
+			t.Errorf("after closing the listener: %v", err)
+		}
+		must(t, server.Close())
+		if current() != nil {
+			t.Error("the default Poller outlives its last connection")
+		}
+		must(t, client.Close())
+		if err := goleak.Find(before); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestStats(t *testing.T) {
+	rings(t, func(t *testing.T, s *stack) {
+		server, client := s.pair(t)
+		if _, err := server.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		st := s.poller.Stats()
+		if st.Engine.String() != s.name || st.EngineReason != "" || st.Reactors < 1 || st.Descriptors != 1 ||
+			st.Ops < 3 || st.Batches == 0 || st.Batches > st.Ops || st.Buffers.InUse != 1 || st.Buffers.Taken != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package netring
+
+const raceEnabled = true

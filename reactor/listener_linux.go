@@ -1,0 +1,261 @@
+package reactor
+
+import (
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxAccepts is the most connections one batch takes from the backlog.
+	maxAccepts = 16
+
+	// acceptGrace is how long connections that were accepted, but not asked for
+	// yet, outlive their listener's Close.
+	acceptGrace = 250 * time.Millisecond
+)
+
+// Listener is a listening stream socket on a Reactor. All methods may be called
+// concurrently.
+//
+// Connections are taken from the backlog in batches, whose size follows the
+// arrivals; those that nobody has asked for yet wait in a queue. They are still
+// handed out after Close, for acceptGrace; then they are closed.
+type Listener struct {
+	descriptor
+
+	call sync.Mutex // held by the one Accept under way
+	waiter
+
+	ops   [maxAccepts]op
+	addrs [maxAccepts]rawSockaddr
+	size  int   // ops in a batch
+	left  int   // ops of the batch that are not completed
+	got   int   // connections it brought
+	retry bool  // one of its ops has to be repeated
+	err   error // to be returned by the next Accept that finds no connection
+
+	queue []Accepted // accepted and not asked for
+}
+
+// Accepted is a connection taken from a listener's backlog.
+type Accepted struct {
+	Sysfd int // non-blocking, close-on-exec; belongs to the receiver
+	Peer  SockAddr
+}
+
+// NewListener puts the listening, non-blocking socket sysfd on the reactor. On
+// success the Listener owns the descriptor; on failure the caller still does.
+func (r *Reactor) NewListener(sysfd int) (*Listener, error) {
+	l := &Listener{size: 1}
+	l.descriptor.init(r, sysfd, l)
+	l.wake = make(chan struct{}, 1)
+	for i := range l.ops {
+		l.ops[i].init(l, opAccept, sysfd)
+		l.ops[i].sa = &l.addrs[i]
+	}
+	if err := r.register(&l.descriptor, l, unix.EPOLLIN); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Accept returns the next connection. Its errors are ErrClosed,
+// os.ErrDeadlineExceeded and syscall.Errno.
+func (l *Listener) Accept() (Accepted, error) {
+	l.call.Lock()
+	defer l.call.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		switch {
+		case l.expired && !l.closing:
+			return Accepted{}, os.ErrDeadlineExceeded
+		case len(l.queue) > 0:
+			return l.next(), nil
+		case l.closing:
+			return Accepted{}, ErrClosed
+		case l.err != nil:
+			err := l.err
+			l.err = nil
+			return Accepted{}, err
+		}
+		if l.ready {
+			var ops [maxAccepts]*op
+			n := l.startBatch(&ops)
+			l.mu.Unlock()
+			l.r.requeue(ops[1:n]...)
+			l.r.submit(ops[0])
+		} else {
+			l.state = waiting
+			l.mu.Unlock()
+		}
+		<-l.wake
+		l.mu.Lock()
+	}
+}
+
+// next takes the oldest connection from the queue. l.mu is held.
+func (l *Listener) next() Accepted {
+	a := l.queue[0]
+	n := copy(l.queue, l.queue[1:])
+	l.queue = l.queue[:n]
+	return a
+}
+
+// startBatch makes a batch of accepts and returns its size. l.mu is held.
+func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
+	if l.shared {
+		// Whoever has a duplicate may have made the socket blocking, as os.File.Fd
+		// does; an accept must not block. An error would show in the accept, too.
+		_ = unix.SetNonblock(l.sysfd, true)
+	}
+	l.state = queued
+	l.left, l.got = l.size, 0
+	l.hold(l.size)
+	for i := range l.size {
+		o := &l.ops[i]
+		o.done, o.epoch = false, l.epoch
+		ops[i] = o
+	}
+	return l.size
+}
+
+// event implements eventHandler.
+func (l *Listener) event(_ uint32, ops *[maxEventOps]*op) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing || !l.waiter.event() {
+		return 0
+	}
+	return l.startBatch(ops)
+}
+
+// complete implements completer.
+func (l *Listener) complete(o *op) (again bool) {
+	if o.kind == opClose {
+		l.closed <- struct{}{}
+		return false
+	}
+	l.mu.Lock()
+	l.accepted(o)
+	l.unhold(1)
+	l.left--
+	if l.left > 0 {
+		l.mu.Unlock()
+		return false
+	}
+	if l.got == l.size {
+		l.size = min(2*l.size, maxAccepts)
+	} else {
+		l.size = max(l.got, 1)
+	}
+	retry := l.retry || l.ready
+	l.retry = false
+	if over := len(l.queue) > 0 || l.err != nil || l.closing || l.expired; over {
+		l.state = idle
+		l.mu.Unlock()
+		l.wake <- struct{}{} // Accept looks at what there is
+		return false
+	}
+	if !retry {
+		l.state = waiting
+		l.mu.Unlock()
+		return false
+	}
+	var ops [maxAccepts]*op
+	n := l.startBatch(&ops)
+	l.mu.Unlock()
+	l.r.requeue(ops[:n]...)
+	return false
+}
+
+// accepted handles the answer to one accept. l.mu is held.
+func (l *Listener) accepted(o *op) {
+	switch errno := o.errno(); errno {
+	case 0:
+		l.queue = append(l.queue, Accepted{Sysfd: int(o.res), Peer: o.sa.decode()})
+		l.got++
+	case unix.EAGAIN:
+		l.exhausted(o.epoch)
+	case unix.EINTR, unix.ECONNABORTED:
+		// The connection was gone before it was accepted; package net goes on, too.
+		l.retry = true
+	default:
+		l.err = errno
+	}
+}
+
+// SetDeadline sets the deadline of Accept to t; the zero time means none.
+func (l *Listener) SetDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return ErrClosed
+	}
+	wake, arm := l.waiter.setDeadline(t)
+	if wake {
+		l.wake <- struct{}{} // never blocks: one token, and room for it
+	}
+	if arm > 0 {
+		l.startTimer(arm, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.fired() {
+				l.wake <- struct{}{}
+			}
+		})
+	}
+	return nil
+}
+
+// Close wakes a parked Accept with ErrClosed and closes the socket. It returns
+// when its address is free again. A second Close returns ErrClosed.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	if !l.startClose() {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	quiet := l.quiet
+	wake := l.interrupt()
+	l.mu.Unlock()
+	if wake {
+		l.wake <- struct{}{}
+	}
+	err := l.finishClose(quiet)
+	l.mu.Lock()
+	leftover := len(l.queue) > 0
+	l.mu.Unlock()
+	if leftover {
+		l.r.slots.addOrphan(l, time.AfterFunc(acceptGrace, l.discard))
+	}
+	l.r.slots.gone()
+	return err
+}
+
+// Leftover returns for how long a closed listener still hands out connections: 0
+// if it has none.
+func (l *Listener) Leftover() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		return 0
+	}
+	return acceptGrace
+}
+
+// discard closes the connections that were never asked for.
+func (l *Listener) discard() {
+	l.r.slots.removeOrphan(l)
+	l.mu.Lock()
+	queue := l.queue
+	l.queue = nil
+	l.mu.Unlock()
+	for _, a := range queue {
+		// Nobody is left to be told of an error, and there is nothing to do about it.
+		_ = unix.Close(a.Sysfd)
+	}
+}

@@ -1,0 +1,251 @@
+package reactor
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// newListener returns a listener on r and a function that connects to it.
+func newListener(t testing.TB, r *Reactor) (l *Listener, dial func() int) {
+	t.Helper()
+	s := listenSocket(t)
+	sa, err := unix.Getsockname(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err = r.NewListener(s); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil && !errors.Is(err, ErrClosed) {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return l, func() int {
+		t.Helper()
+		c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := unix.Close(c); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := unix.Connect(c, sa); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+}
+
+func TestAccept(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		l, dial := newListener(t, r)
+		const conns = 100
+		peers := map[uint16]bool{}
+		for range conns {
+			c := dial()
+			sa, err := unix.Getsockname(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			peers[uint16(sa.(*unix.SockaddrInet4).Port)] = true
+		}
+		for range conns {
+			a, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !peers[a.Peer.IP.Port()] {
+				t.Errorf("accepted %v, which nobody dialled from, or twice", a.Peer)
+			}
+			delete(peers, a.Peer.IP.Port())
+			flags, err := unix.FcntlInt(uintptr(a.Sysfd), unix.F_GETFL, 0)
+			if err != nil || flags&unix.O_NONBLOCK == 0 {
+				t.Errorf("accepted socket: flags %#x, %v: want O_NONBLOCK", flags, err)
+			}
+			fdFlags, err := unix.FcntlInt(uintptr(a.Sysfd), unix.F_GETFD, 0)
+			if err != nil || fdFlags&unix.FD_CLOEXEC == 0 {
+				t.Errorf("accepted socket: descriptor flags %#x, %v: want FD_CLOEXEC", fdFlags, err)
+			}
+			if err := unix.Close(a.Sysfd); err != nil {
+				t.Error(err)
+			}
+		}
+		if s := r.Stats(); s.Batches >= s.Ops {
+			t.Errorf("%d batches for %d ops: accepts were not batched", s.Batches, s.Ops)
+		}
+	})
+}
+
+func TestAcceptFaults(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		l, dial := newListener(t, r)
+		var mu sync.Mutex
+		faults := []syscall.Errno{unix.ECONNABORTED, unix.EINTR, unix.EMFILE, unix.ENOBUFS}
+		inject(r, func(o *op) (errno syscall.Errno, _ int) {
+			mu.Lock()
+			defer mu.Unlock()
+			if o.kind == opAccept && len(faults) > 0 {
+				errno, faults = faults[0], faults[1:]
+			}
+			return errno, 0
+		})
+		dial()
+		within(t, "Accept", func() {
+			// The first two are dealt with inside, the others are the caller's.
+			for _, want := range []syscall.Errno{unix.EMFILE, unix.ENOBUFS} {
+				if _, err := l.Accept(); err != want {
+					t.Errorf("got %v, want %v", err, want)
+				}
+			}
+			a, err := l.Accept()
+			if err != nil {
+				t.Errorf("after the faults: %v", err)
+				return
+			}
+			if err := unix.Close(a.Sysfd); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+func TestAcceptDeadline(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		l, dial := newListener(t, newReactor(t, kind))
+		set := func(tm time.Time) {
+			t.Helper()
+			if err := l.SetDeadline(tm); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(time.Now().Add(20 * time.Millisecond))
+		within(t, "Accept", func() {
+			if _, err := l.Accept(); !isTimeout(err) {
+				t.Errorf("a deadline that passes: %v", err)
+			}
+		})
+		dial()
+		if _, err := l.Accept(); !isTimeout(err) {
+			t.Errorf("a past deadline, and a connection there: %v", err)
+		}
+		set(time.Time{})
+		a, err := l.Accept()
+		if err != nil {
+			t.Fatalf("after clearing: %v", err)
+		}
+		if err := unix.Close(a.Sysfd); err != nil {
+			t.Error(err)
+		}
+		woken := make(chan error, 1)
+		go func() {
+			_, err := l.Accept()
+			woken <- err
+		}()
+		awaitAccept(t, l)
+		set(time.Unix(1, 0))
+		within(t, "Accept", func() {
+			if err := <-woken; !isTimeout(err) {
+				t.Errorf("a deadline set while accepting: %v", err)
+			}
+		})
+	})
+}
+
+func awaitAccept(t testing.TB, l *Listener) {
+	t.Helper()
+	within(t, "getting an Accept to wait", func() {
+		for {
+			l.mu.Lock()
+			state := l.state
+			l.mu.Unlock()
+			if state == waiting {
+				return
+			}
+			time.Sleep(100 * time.Microsecond)
+		}
+	})
+}
+
+// TestAcceptedSurviveClose has connections accepted ahead of their Accept when
+// the listener is closed: they are still handed out.
+func TestAcceptedSurviveClose(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		l, dial := newListener(t, r)
+		const conns = 12
+		for range conns {
+			dial()
+		}
+		got := 0
+		accept := func() error {
+			a, err := l.Accept()
+			if err == nil {
+				got++
+				err = unix.Close(a.Sysfd)
+			}
+			return err
+		}
+		for range 4 { // the batches grow: 1, 2, 4
+			if err := accept(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.mu.Lock()
+		ahead := len(l.queue)
+		l.mu.Unlock()
+		if ahead == 0 {
+			t.Fatal("nothing was accepted ahead")
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for range ahead - 1 {
+			if err := accept(); err != nil {
+				t.Fatalf("after Close: %v", err)
+			}
+		}
+		// One is left to the reactor's Close, which must not leak it.
+	})
+}
+
+func TestListenerCloseWakes(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		for range 50 {
+			l, _ := newListener(t, r)
+			var wg sync.WaitGroup
+			errs := make(chan error, 3)
+			for range 3 {
+				wg.Go(func() {
+					_, err := l.Accept()
+					errs <- err
+				})
+			}
+			if err := l.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			within(t, "waking", wg.Wait)
+			for range 3 {
+				if err := <-errs; !errors.Is(err, ErrClosed) {
+					t.Errorf("woken with %v", err)
+				}
+			}
+			if err := l.Close(); !errors.Is(err, ErrClosed) {
+				t.Errorf("the second Close: %v", err)
+			}
+			if err := l.SetDeadline(time.Now()); !errors.Is(err, ErrClosed) {
+				t.Errorf("SetDeadline after Close: %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,9 @@
+package reactor
+
+import (
+	"testing"
+
+	"github.com/netring-go/netring/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }

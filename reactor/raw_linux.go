@@ -1,0 +1,85 @@
+package reactor
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrUnread says that the connection holds bytes which were received ahead of a
+// small read, so that its socket does not give the whole of the stream any more.
+var ErrUnread = errors.New("bytes received ahead of an earlier read are unread: Read them first")
+
+// Waiting is how an operation that is not one of the reactor's own waits: it
+// calls f, without holding up anybody, until f reports true, and waits for
+// readiness in between. f must not block. Its errors are ErrClosed and
+// os.ErrDeadlineExceeded.
+type Waiting func(f func(sysfd int) (done bool)) error
+
+// RawRead calls f with the descriptor until it reports true, waiting in between
+// for there to be something to read. Other reads wait meanwhile. Its errors are
+// ErrClosed, os.ErrDeadlineExceeded and ErrUnread.
+func (fd *FD) RawRead(f func(sysfd int) (done bool)) error {
+	return fd.raw(&fd.rd, true, func(wait Waiting) error { return wait(f) })
+}
+
+// RawWrite is RawRead for writing.
+func (fd *FD) RawWrite(f func(sysfd int) (done bool)) error {
+	return fd.raw(&fd.wr, true, func(wait Waiting) error { return wait(f) })
+}
+
+// raw runs body as the one call on s. share is for bodies that are not this
+// package's.
+func (fd *FD) raw(s *side, share bool, body func(wait Waiting) error) error {
+	s.call.Lock()
+	defer s.call.Unlock()
+	fd.mu.Lock()
+	unread := s == &fd.rd && len(fd.chunk) > 0
+	closing := fd.closing
+	if share && !closing {
+		fd.shared, fd.blockingClose = true, true
+	}
+	shared := fd.shared
+	fd.mu.Unlock()
+	switch {
+	case closing:
+		return ErrClosed
+	case unread:
+		return ErrUnread
+	case shared && !share:
+		// Whoever has a duplicate may have made the socket blocking.
+		if err := fd.Control(func(sysfd int) error { return unix.SetNonblock(sysfd, true) }); err != nil {
+			return err
+		}
+	}
+	return body(func(f func(int) bool) error { return fd.waitFor(s, f) })
+}
+
+// waitFor is the Waiting of s, whose call the caller is.
+func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	for {
+		if err := fd.startable(s, true); err != nil {
+			return err
+		}
+		epoch := s.epoch
+		fd.hold(1)
+		fd.mu.Unlock()
+		done := f(fd.sysfd)
+		fd.mu.Lock()
+		fd.unhold(1)
+		if done {
+			s.ready = true // as far as is known here
+			return nil
+		}
+		if s.exhausted(epoch) || fd.closing || s.expired {
+			continue // the loop's beginning says what it is
+		}
+		s.state, s.manual = waiting, true
+		fd.mu.Unlock()
+		<-s.wake
+		fd.mu.Lock()
+		s.manual, s.resume = false, false
+	}
+}

@@ -1,0 +1,270 @@
+package reactor
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bufring"
+	"github.com/netring-go/netring/internal/errjoin"
+)
+
+const (
+	// maxBatch bounds the ops of one submission, so that a batch does not hold its
+	// P for long and no connection waits long for its turn.
+	maxBatch = 64
+
+	// maxBatchBytes bounds the caller memory of one submission for the same
+	// reason: copying is what large ops spend their time on.
+	maxBatchBytes = 1 << 20
+
+	// maxInlineRounds is how many batches an inline submitter runs before it
+	// hands what is left to the reactor and goes on with its own business.
+	maxInlineRounds = 4
+)
+
+// Config configures a Reactor.
+type Config struct {
+	Engine EngineKind
+
+	// Buffers and BufferSize are the number, a power of two, and the size in bytes
+	// of the buffers that small reads share.
+	Buffers, BufferSize int
+
+	// SmallRead is the size in bytes below which a read goes through a shared
+	// buffer. 0 means 512, a negative size none.
+	SmallRead int
+}
+
+// defaultSmallRead was measured, with the size of the buffers, by
+// BenchmarkFrames: see ARCHITECTURE.md.
+const defaultSmallRead = 512
+
+// Stats counts what a Reactor did.
+type Stats struct {
+	Engine      EngineKind
+	Descriptors int           // descriptors registered now
+	Batches     uint64        // submissions
+	Ops         uint64        // ops in them
+	Inline      uint64        // submissions made by the calling goroutine itself
+	Direct      uint64        // ops run by the calling goroutine outside any batch
+	Polls       uint64        // looks at the epoll descriptor
+	Events      uint64        // readiness events
+	Parks       uint64        // times the reactor went to sleep
+	Stale       uint64        // completions that belonged to no op: always 0
+	Buffers     bufring.Stats // the shared receive buffers
+}
+
+// Reactor runs the operations of the descriptors registered with it. Make one
+// with New; end it with Close.
+type Reactor struct {
+	handoff
+	slots slotTable
+
+	epfd   int
+	epFile *os.File
+	epConn syscall.RawConn
+
+	ringMu sync.Mutex // held while a batch is in the engine
+	eng    engine
+	bufs   *bufring.Ring
+	reason error // why Auto did not pick URing
+
+	smallRead int // reads of fewer bytes go through a shared buffer
+
+	// Used by the reactor's goroutine only.
+	events   [maxEvents]unix.EpollEvent
+	handlers [maxEvents]eventHandler
+	eventOps [maxEventOps]*op
+	ready    []*op
+	batch    [maxBatch]*op
+	look     func(uintptr) bool // lookOrPark
+	found    int                // events in events
+	parked   bool
+
+	inline sync.Pool     // *[maxBatch]*op, for inline submitters
+	direct syscallEngine // has no state
+
+	stopping atomic.Bool
+	done     chan struct{}
+
+	n struct {
+		batches, ops, inline, direct, polls, events, parks atomic.Uint64
+	}
+}
+
+// New starts a reactor. The caller must Close it.
+func New(cfg Config) (*Reactor, error) {
+	bufs, err := bufring.New(cfg.Buffers, cfg.BufferSize)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reactor{bufs: bufs, smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead), done: make(chan struct{})}
+	r.running = true
+	r.slots.empty.L = &r.slots.mu
+	r.look = r.lookOrPark
+	r.inline.New = func() any { return new([maxBatch]*op) }
+	if r.eng, r.reason, err = newEngine(cfg.Engine, maxBatch, bufs); err != nil {
+		return nil, errjoin.Join(err, bufs.Close())
+	}
+	if r.epfd, r.epFile, err = newEpoll(); err != nil {
+		return nil, errjoin.Join(err, r.eng.close(), bufs.Close())
+	}
+	if r.epConn, err = r.epFile.SyscallConn(); err != nil {
+		return nil, errjoin.Join(err, r.free())
+	}
+	go r.loop()
+	return r, nil
+}
+
+// Engine returns the engine in use and, where Auto did not pick URing, why.
+func (r *Reactor) Engine() (kind EngineKind, reason error) {
+	r.ringMu.Lock()
+	defer r.ringMu.Unlock()
+	return r.eng.kind(), r.reason
+}
+
+// Stats returns the reactor's counters.
+func (r *Reactor) Stats() Stats {
+	r.slots.mu.Lock()
+	open := r.slots.open
+	r.slots.mu.Unlock()
+	s := Stats{
+		Descriptors: open,
+		Batches:     r.n.batches.Load(),
+		Ops:         r.n.ops.Load(),
+		Inline:      r.n.inline.Load(),
+		Direct:      r.n.direct.Load(),
+		Polls:       r.n.polls.Load(),
+		Events:      r.n.events.Load(),
+		Parks:       r.n.parks.Load(),
+		Buffers:     r.bufs.Stats(),
+	}
+	r.ringMu.Lock()
+	defer r.ringMu.Unlock()
+	s.Engine = r.eng.kind()
+	if u, ok := r.eng.(*uring); ok {
+		s.Stale = u.stale
+	}
+	return s
+}
+
+// Close closes every descriptor registered with the reactor, ends its goroutine
+// and frees what it holds. A second Close returns ErrClosed.
+func (r *Reactor) Close() error {
+	handlers, first := r.slots.shut()
+	if !first {
+		return ErrClosed
+	}
+	var errs []error
+	for _, h := range handlers {
+		if err := h.Close(); err != nil && !errors.Is(err, ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	// A descriptor whose Close was under way elsewhere may not be gone yet.
+	r.slots.awaitEmpty()
+	for _, l := range r.slots.takeOrphans() {
+		l.discard()
+	}
+	r.stopping.Store(true)
+	r.kick()
+	<-r.done
+	return errjoin.Join(append(errs, r.free())...)
+}
+
+// free releases everything but the goroutine.
+func (r *Reactor) free() error {
+	return errjoin.Join(r.eng.close(), r.bufs.Close(), r.epFile.Close())
+}
+
+// loop is the reactor's goroutine.
+func (r *Reactor) loop() {
+	defer close(r.done)
+	looked := false // did the last pass look at epoll?
+	for !r.stopping.Load() {
+		switch pending := r.length(); {
+		case pending == 0:
+			r.dispatch(r.wait())
+			looked = true
+		case pending >= fewOps || !looked:
+			r.dispatch(r.collect())
+			looked = true
+		default:
+			// A pass with little to do is over soon, and the next one will look.
+			looked = false
+		}
+		if batch := r.take(r.batch[:], maxBatchBytes); len(batch) > 0 {
+			r.run(batch)
+			clear(batch)
+			yield()
+		}
+	}
+}
+
+// fewOps is the number of pending ops below which a look at the epoll
+// descriptor costs more than it brings.
+const fewOps = 4
+
+// submit gets o run: by the reactor if it is running, else here and now.
+func (r *Reactor) submit(o *op) {
+	if !r.push(o) {
+		return
+	}
+	r.n.inline.Add(1)
+	r.run(o.self[:])
+	for rounds := 0; r.length() > 0; rounds++ {
+		if rounds == maxInlineRounds {
+			r.wake()
+			r.kick()
+			return
+		}
+		buf := r.inline.Get().(*[maxBatch]*op)
+		if batch := r.take(buf[:], maxBatchBytes); len(batch) > 0 {
+			r.n.inline.Add(1)
+			r.run(batch)
+			clear(batch)
+		}
+		r.inline.Put(buf)
+	}
+}
+
+// runDirect runs o on the calling goroutine with plain system calls, outside the
+// ring and its lock.
+func (r *Reactor) runDirect(o *op) {
+	r.n.direct.Add(1)
+	for again := true; again; again = o.owner.complete(o) {
+		r.direct.run(o)
+	}
+}
+
+// run submits a batch and handles its completions.
+func (r *Reactor) run(batch []*op) {
+	r.ringMu.Lock()
+	if err := r.eng.submit(batch); err != nil {
+		r.replaceEngine(err)
+		if err := r.eng.submit(batch); err != nil { // what is not done yet
+			panic("reactor: the syscall engine reports an error: " + err.Error())
+		}
+	}
+	r.ringMu.Unlock()
+	r.n.batches.Add(1)
+	r.n.ops.Add(uint64(len(batch)))
+	for _, o := range batch {
+		if o.owner.complete(o) {
+			r.requeue(o)
+		}
+	}
+}
+
+// replaceEngine puts the syscall engine in the place of a broken one.
+func (r *Reactor) replaceEngine(why error) {
+	r.reason = fmt.Errorf("the ring broke down: %w", errjoin.Join(why, r.eng.close()))
+	r.eng = newSyscallEngine(nil)
+}

@@ -1,0 +1,266 @@
+package reactor
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/errjoin"
+)
+
+// maxEventOps is the most ops that one readiness event can set off.
+const maxEventOps = maxAccepts
+
+// maxEvents is how many events one look at the epoll descriptor collects.
+const maxEvents = 128
+
+// eventHandler is told of a descriptor's readiness. It stores the ops that can
+// go on now in ops and returns their number.
+type eventHandler interface {
+	event(events uint32, ops *[maxEventOps]*op) int
+	Close() error
+}
+
+// slotID names a registration: a slot of the table and the slot's generation,
+// so that an event that was under way when its descriptor was closed does not
+// reach the next user of the slot.
+type slotID struct{ index, gen uint32 }
+
+type slot struct {
+	gen     uint32
+	handler eventHandler
+}
+
+// slotTable maps what epoll reports to who it concerns.
+type slotTable struct {
+	mu      sync.Mutex
+	slots   []slot
+	free    []uint32
+	open    int       // descriptors entered and not gone
+	empty   sync.Cond // signalled when open reaches 0
+	closed  bool
+	orphans map[*Listener]*time.Timer // closed, with connections nobody asked for
+}
+
+func (t *slotTable) enter(h eventHandler) (slotID, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return slotID{}, ErrClosed
+	}
+	var i uint32
+	if n := len(t.free); n > 0 {
+		i, t.free = t.free[n-1], t.free[:n-1]
+	} else {
+		i = uint32(len(t.slots))
+		t.slots = append(t.slots, slot{})
+	}
+	t.slots[i].handler = h
+	t.open++
+	return slotID{i, t.slots[i].gen}, nil
+}
+
+func (t *slotTable) leave(id slotID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &t.slots[id.index]
+	if s.gen != id.gen || s.handler == nil {
+		panic("reactor: a slot was left twice")
+	}
+	s.gen++
+	s.handler = nil
+	t.free = append(t.free, id.index)
+}
+
+// gone says that a descriptor which left its slot is closed, too.
+func (t *slotTable) gone() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open--; t.open == 0 {
+		t.empty.Broadcast()
+	}
+}
+
+// awaitEmpty waits until every descriptor is closed.
+func (t *slotTable) awaitEmpty() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.open > 0 {
+		t.empty.Wait()
+	}
+}
+
+// addOrphan notes a closed listener that timer will discard.
+func (t *slotTable) addOrphan(l *Listener, timer *time.Timer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.orphans == nil {
+		t.orphans = make(map[*Listener]*time.Timer)
+	}
+	t.orphans[l] = timer
+}
+
+func (t *slotTable) removeOrphan(l *Listener) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.orphans, l)
+}
+
+// takeOrphans returns the closed listeners whose time is not up yet.
+func (t *slotTable) takeOrphans() (ls []*Listener) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for l, timer := range t.orphans {
+		timer.Stop()
+		ls = append(ls, l)
+	}
+	return ls
+}
+
+// shut refuses new registrations and returns those there are.
+func (t *slotTable) shut() (handlers []eventHandler, first bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first = !t.closed
+	t.closed = true
+	for _, s := range t.slots {
+		if s.handler != nil {
+			handlers = append(handlers, s.handler)
+		}
+	}
+	return handlers, first
+}
+
+// register enters h in the slot table and its descriptor d in the epoll set. From
+// the first on, the reactor's Close may close h; d.mu makes it wait.
+func (r *Reactor) register(d *descriptor, h eventHandler, events uint32) (err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer func() { d.closing = err != nil }()
+	id, err := r.slots.enter(h)
+	if err != nil {
+		return err
+	}
+	d.id = id
+	// The 64 bits of epoll_event.data, as x/sys/unix names their halves.
+	ev := unix.EpollEvent{Events: events | unix.EPOLLET, Fd: int32(id.index), Pad: int32(id.gen)}
+	if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, d.sysfd, &ev); err != nil {
+		r.slots.leave(id)
+		r.slots.gone()
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
+
+// newEpoll returns an epoll descriptor and the os.File through which Go's
+// netpoller waits on it. An epoll descriptor polls readable while it has events
+// to report (epoll(7)), so it can itself be in the netpoller's epoll set, and a
+// reactor that waits is a parked goroutine, not a blocked thread.
+func newEpoll() (epfd int, f *os.File, err error) {
+	epfd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return 0, nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(epfd, true); err != nil { // asks os.NewFile to use the netpoller
+		return 0, nil, errjoin.Join(os.NewSyscallError("fcntl", err), unix.Close(epfd))
+	}
+	f = os.NewFile(uintptr(epfd), "netring-epoll")
+	if err := f.SetReadDeadline(time.Time{}); err != nil {
+		return 0, nil, errjoin.Join(err, f.Close())
+	}
+	return epfd, f, nil
+}
+
+// collect looks for readiness events, without waiting, and returns how many it
+// stored in r.events.
+func (r *Reactor) collect() int {
+	n, errno := sysEpollPoll(r.epfd, r.events[:])
+	if errno != 0 {
+		panic("reactor: epoll_pwait: " + errno.Error()) // the descriptor is ours and valid
+	}
+	r.n.polls.Add(1)
+	return n
+}
+
+// dispatch hands the first n of r.events to their descriptors and queues the
+// ops they set off.
+func (r *Reactor) dispatch(n int) {
+	if n == 0 {
+		return
+	}
+	r.n.events.Add(uint64(n))
+	r.slots.mu.Lock()
+	for i := range r.events[:n] {
+		ev := &r.events[i]
+		r.handlers[i] = nil
+		if s := &r.slots.slots[uint32(ev.Fd)]; s.gen == uint32(ev.Pad) {
+			r.handlers[i] = s.handler
+		}
+	}
+	r.slots.mu.Unlock()
+	ready := r.ready[:0]
+	for i := range n {
+		if h := r.handlers[i]; h != nil {
+			k := h.event(r.events[i].Events, &r.eventOps)
+			ready = append(ready, r.eventOps[:k]...)
+			r.handlers[i] = nil
+		}
+	}
+	clear(r.eventOps[:])
+	r.requeue(ready...)
+	clear(ready)
+	r.ready = ready[:0]
+}
+
+// wait parks the reactor until there are events or until kick is called, unless
+// ops are pending. It returns the number of events in r.events. On return the
+// reactor is running.
+func (r *Reactor) wait() int {
+	r.found, r.parked = 0, false
+	err := r.epConn.Read(r.look)
+	if r.parked {
+		r.wake()
+	}
+	if err != nil {
+		// A kick. One that comes after the next line ends the next wait.
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			panic("reactor: waiting on the epoll descriptor: " + err.Error())
+		}
+		if err := r.epFile.SetReadDeadline(time.Time{}); err != nil {
+			panic("reactor: clearing the wake-up: " + err.Error())
+		}
+	}
+	return r.found
+}
+
+// lookOrPark is what wait runs each time the netpoller sees the epoll descriptor
+// become readable, and once before. It reports whether the wait is over. The
+// netpoller's flag was cleared just before; whatever comes after this look sets
+// it.
+func (r *Reactor) lookOrPark(uintptr) (over bool) {
+	if r.found = r.collect(); r.found > 0 || r.parked {
+		return r.found > 0
+	}
+	if !r.park() {
+		return true
+	}
+	r.parked = true
+	r.n.parks.Add(1)
+	return false
+}
+
+// kick makes a parked or parking reactor run. It costs no system call: a
+// deadline in the past makes the netpoller release the goroutine.
+func (r *Reactor) kick() {
+	if err := r.epFile.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		panic("reactor: wake-up: " + err.Error())
+	}
+}
+
+// yield lets every runnable goroutine go first. runtime.Gosched queues behind
+// all of them, on the global queue; a local yield would starve connections.
+func yield() { runtime.Gosched() }

@@ -1,0 +1,448 @@
+package reactor
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxTransfer bounds one RECV or SEND, as package net bounds its calls.
+const maxTransfer = 1 << 30
+
+// FD is a connected stream socket on a Reactor. All methods may be called
+// concurrently; reads wait for each other, and so do writes.
+type FD struct {
+	descriptor
+
+	// drains says that a RECV which leaves nothing in the socket can be told
+	// (TCP). Other sockets are read until EAGAIN.
+	drains bool
+	// sticky says that the socket has seen a half-close, an error or urgent data.
+	// What follows those may come without another event, so from then on only
+	// EAGAIN counts as "nothing left".
+	sticky bool
+
+	// direct says that writes go straight to the kernel, see SetDirectWrites.
+	direct bool
+
+	rd, wr side
+
+	// The rest of a chunk that an earlier small read brought along, and the shared
+	// buffer it is in, if it is in one.
+	chunk    []byte
+	chunkBuf int32
+}
+
+// side is one direction of an FD.
+type side struct {
+	call sync.Mutex // held by the one Read or Write under way
+	waiter
+	op     op
+	manual bool    // the call runs its own system calls: it only wants to know of readiness
+	resume bool    // the token says that, and no more
+	lease  bool    // the call wants a shared buffer, not a copy
+	buf    []byte  // what the call has yet to transfer
+	vec    *iovecs // the same, of a Writev
+	n      int     // what it has transferred
+	err    error   // its outcome
+}
+
+// NewFD puts the connected, non-blocking stream socket sysfd on the reactor. tcp
+// says that it is a plain TCP socket (not MPTCP, not unix). On success the FD
+// owns the descriptor; on failure the caller still does.
+func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
+	fd := &FD{drains: tcp, chunkBuf: noBuffer}
+	fd.descriptor.init(r, sysfd, fd)
+	fd.rd.op.init(fd, opRecv, sysfd)
+	fd.rd.wake = make(chan struct{}, 1)
+	fd.wr.op.init(fd, opSend, sysfd)
+	fd.wr.wake = make(chan struct{}, 1)
+	fd.wr.ready = true
+	if err := r.register(&fd.descriptor, fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLPRI|unix.EPOLLRDHUP); err != nil {
+		return nil, err
+	}
+	return fd, nil
+}
+
+// Read reads up to len(p) bytes. Its errors are io.EOF, ErrClosed,
+// os.ErrDeadlineExceeded and syscall.Errno.
+func (fd *FD) Read(p []byte) (int, error) {
+	s := &fd.rd
+	s.call.Lock()
+	defer s.call.Unlock()
+	fd.mu.Lock()
+	if err := fd.startable(s, len(p) > 0); err != nil || len(p) == 0 {
+		fd.mu.Unlock()
+		return 0, err
+	}
+	if len(fd.chunk) > 0 {
+		n := fd.readChunk(p)
+		fd.mu.Unlock()
+		return n, nil
+	}
+	s.op.pooled = len(p) < fd.r.smallRead
+	s.op.buf = p[:min(len(p), maxTransfer)]
+	fd.start(s) // unlocks
+	return s.n, s.err
+}
+
+// Write writes all of p, or returns how much it wrote and why not more. Its
+// errors are ErrClosed, os.ErrDeadlineExceeded and syscall.Errno.
+func (fd *FD) Write(p []byte) (int, error) {
+	s := &fd.wr
+	s.call.Lock()
+	defer s.call.Unlock()
+	raceWrite(p)
+	fd.mu.Lock()
+	if err := fd.startable(s, true); err != nil {
+		fd.mu.Unlock()
+		return 0, err
+	}
+	s.n, s.buf = 0, p
+	s.op.kind, s.op.buf = opSend, p[:min(len(p), maxTransfer)]
+	fd.start(s) // unlocks
+	return s.n, s.err
+}
+
+// startable says why a call may not start. fd.mu is held.
+func (fd *FD) startable(s *side, honourDeadline bool) error {
+	switch {
+	case fd.closing:
+		return ErrClosed
+	case s.expired && honourDeadline:
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// start runs s.op: now if the socket is known to be ready, else once it is. It
+// returns when the call is over. fd.mu is held, and released.
+func (fd *FD) start(s *side) {
+	s.manual = s == &fd.wr && fd.direct
+	for {
+		switch {
+		case !s.ready:
+			s.state = waiting
+			fd.mu.Unlock()
+		case s.manual:
+			fd.enqueue(s)
+			fd.mu.Unlock()
+			fd.r.runDirect(&s.op)
+		default:
+			fd.enqueue(s)
+			fd.mu.Unlock()
+			fd.r.submit(&s.op)
+		}
+		<-s.wake
+		if !s.resume {
+			break
+		}
+		fd.mu.Lock()
+		s.resume = false
+		if s.err = fd.startable(s, true); s.err != nil {
+			fd.mu.Unlock()
+			break
+		}
+	}
+	if s == &fd.rd {
+		raceRead(s.n, s.op.buf)
+	}
+	s.op.buf, s.buf = nil, nil
+}
+
+// enqueue marks s.op as queued; the caller passes it on. fd.mu is held.
+func (fd *FD) enqueue(s *side) {
+	s.state = queued
+	s.op.epoch = s.epoch
+	s.op.done = false
+	fd.hold(1)
+}
+
+// settle ends the call on s, if it has one, with what it has transferred. fd.mu
+// is held; the caller sends the token.
+func (s *side) settle(err error) {
+	s.state = idle
+	s.err = err
+}
+
+// event is called by the reactor with the socket's epoll events, and returns
+// how many ops it has put in ops.
+func (fd *FD) event(events uint32, ops *[maxEventOps]*op) (n int) {
+	const (
+		final   = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR | unix.EPOLLPRI
+		toRead  = unix.EPOLLIN | final
+		toWrite = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
+	)
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if fd.closing {
+		return 0
+	}
+	if events&final != 0 {
+		fd.sticky = true
+	}
+	if events&toRead != 0 && fd.rd.waiter.event() {
+		n += fd.proceed(&fd.rd, ops[n:])
+	}
+	if events&toWrite != 0 && fd.wr.waiter.event() {
+		n += fd.proceed(&fd.wr, ops[n:])
+	}
+	return n
+}
+
+// proceed lets the call parked on s go on, now that the socket is ready: it
+// stores its op, or wakes it if it has none. fd.mu is held.
+func (fd *FD) proceed(s *side, ops []*op) int {
+	if s.manual {
+		s.state, s.resume = idle, true
+		s.wake <- struct{}{} // never blocks: one token, and room for it
+		return 0
+	}
+	fd.enqueue(s)
+	ops[0] = &s.op
+	return 1
+}
+
+// complete implements completer.
+func (fd *FD) complete(o *op) (again bool) {
+	if o.kind == opClose {
+		fd.closed <- struct{}{}
+		return false
+	}
+	s := &fd.rd
+	fd.mu.Lock()
+	var over bool
+	if o.kind == opRecv {
+		over = fd.received(o)
+	} else {
+		s = &fd.wr
+		over = fd.sent(o)
+	}
+	again = !over && s.ready
+	switch {
+	case over:
+	case fd.closing:
+		s.settle(ErrClosed)
+		over, again = true, false
+	case s.expired:
+		s.settle(os.ErrDeadlineExceeded)
+		over, again = true, false
+	case !again:
+		s.state = waiting
+	}
+	if again {
+		o.epoch = s.epoch
+		o.done = false
+	} else {
+		fd.unhold(1)
+	}
+	fd.mu.Unlock()
+	if over {
+		s.wake <- struct{}{}
+	}
+	return again
+}
+
+// received handles the answer to a RECV and reports whether the call is over.
+func (fd *FD) received(o *op) (over bool) {
+	s := &fd.rd
+	s.n = 0
+	switch errno := o.errno(); {
+	case o.res > 0:
+		if o.drained && fd.drains && !fd.sticky {
+			s.exhausted(o.epoch)
+		}
+		s.n = int(o.res)
+		if o.bid != noBuffer {
+			s.n = fd.keepChunk(o)
+		} else if s.lease {
+			fd.chunk = o.buf[:s.n]
+		}
+		s.settle(nil)
+	case errno == 0:
+		s.settle(io.EOF)
+	case errno == unix.EAGAIN:
+		s.exhausted(o.epoch)
+		return false
+	case errno == unix.EINTR:
+		return false
+	case errno == unix.ENOBUFS && o.pooled:
+		o.pooled = false // no buffer left: receive into the caller's
+		if s.lease {
+			o.buf = make([]byte, fd.r.bufs.BufferSize())
+		}
+		return false
+	default:
+		s.settle(errno)
+	}
+	return true
+}
+
+// sent handles the answer to a SEND and reports whether the call is over.
+func (fd *FD) sent(o *op) (over bool) {
+	s := &fd.wr
+	switch errno := o.errno(); {
+	case o.res >= 0:
+		s.n += int(o.res)
+		if o.kind == opSendv {
+			if !s.vec.advance(int(o.res)) {
+				return false
+			}
+		} else {
+			s.buf = s.buf[o.res:]
+			o.buf = s.buf[:min(len(s.buf), maxTransfer)]
+			if len(s.buf) > 0 {
+				return false
+			}
+		}
+		s.settle(nil)
+	case errno == unix.EAGAIN:
+		s.exhausted(o.epoch)
+		return false
+	case errno == unix.EINTR:
+		return false
+	default:
+		s.settle(errno)
+	}
+	return true
+}
+
+// keepChunk serves the parked read from the provided buffer of o and keeps the
+// rest for the reads to come. fd.mu is held.
+func (fd *FD) keepChunk(o *op) int {
+	fd.chunkBuf = o.bid
+	fd.chunk = fd.r.bufs.Bytes(uint16(o.bid), int(o.res))
+	o.bid = noBuffer
+	n := len(fd.chunk)
+	if !fd.rd.lease {
+		n = fd.readChunk(o.buf)
+	}
+	if fd.closing {
+		fd.dropChunk()
+	}
+	return n
+}
+
+// readChunk moves bytes from the chunk to p. fd.mu is held.
+func (fd *FD) readChunk(p []byte) int {
+	n := copy(p, fd.chunk)
+	fd.chunk = fd.chunk[n:]
+	if len(fd.chunk) == 0 {
+		fd.dropChunk()
+	}
+	return n
+}
+
+func (fd *FD) dropChunk() {
+	if fd.chunkBuf != noBuffer {
+		fd.r.bufs.Recycle(uint16(fd.chunkBuf))
+	}
+	fd.chunk, fd.chunkBuf = nil, noBuffer
+}
+
+// SetDeadline sets the deadline of reads, writes or both to t; the zero time
+// means none. Calls parked at the time are affected.
+func (fd *FD) SetDeadline(t time.Time, read, write bool) error {
+	fd.mu.Lock()
+	if fd.closing {
+		fd.mu.Unlock()
+		return ErrClosed
+	}
+	wakeRead := read && fd.setDeadline(&fd.rd, t)
+	wakeWrite := write && fd.setDeadline(&fd.wr, t)
+	fd.wakeWith(os.ErrDeadlineExceeded, wakeRead, wakeWrite) // unlocks
+	return nil
+}
+
+func (fd *FD) setDeadline(s *side, t time.Time) (wake bool) {
+	wake, arm := s.waiter.setDeadline(t)
+	if arm > 0 {
+		s.startTimer(arm, func() {
+			fd.mu.Lock()
+			wake := s.fired()
+			fd.wakeWith(os.ErrDeadlineExceeded, wake && s == &fd.rd, wake && s == &fd.wr)
+		})
+	}
+	return wake
+}
+
+// wakeWith ends the parked calls named with err. fd.mu is held, and released.
+func (fd *FD) wakeWith(err error, read, write bool) {
+	if read {
+		fd.rd.n = 0
+		fd.rd.settle(err)
+	}
+	if write {
+		fd.wr.settle(err)
+	}
+	fd.mu.Unlock()
+	if read {
+		fd.rd.wake <- struct{}{}
+	}
+	if write {
+		fd.wr.wake <- struct{}{}
+	}
+}
+
+// Close wakes parked calls with ErrClosed and closes the descriptor once the
+// ops under way are done. It returns when the descriptor is free again. A
+// second Close returns ErrClosed.
+func (fd *FD) Close() error {
+	fd.mu.Lock()
+	if !fd.startClose() {
+		fd.mu.Unlock()
+		return ErrClosed
+	}
+	quiet := fd.quiet
+	fd.dropChunk()
+	fd.wakeWith(ErrClosed, fd.rd.interrupt(), fd.wr.interrupt()) // unlocks
+	err := fd.finishClose(quiet)
+	fd.r.slots.gone()
+	return err
+}
+
+// SetDirectWrites has a Write that finds room in the socket make its system call
+// itself instead of joining a batch. It is for connections whose peer may answer
+// before the Write that caused the answer has returned, and whose user does not
+// expect that: a batch makes that gap longer. It must be called before the first
+// Write.
+func (fd *FD) SetDirectWrites() { fd.direct = true }
+
+// Shutdown shuts down the reading (unix.SHUT_RD) or writing (unix.SHUT_WR) half
+// of the connection. Its errors are ErrClosed and syscall.Errno.
+func (fd *FD) Shutdown(how int) error {
+	c := &shutdownCall{wake: make(chan struct{}, 1), fd: fd}
+	c.op.init(c, opShutdown, fd.sysfd)
+	c.op.how = uint8(how)
+	fd.mu.Lock()
+	if fd.closing {
+		fd.mu.Unlock()
+		return ErrClosed
+	}
+	fd.hold(1)
+	fd.mu.Unlock()
+	fd.r.submit(&c.op)
+	<-c.wake
+	if errno := c.op.errno(); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// shutdownCall is a Shutdown under way.
+type shutdownCall struct {
+	op   op
+	fd   *FD
+	wake chan struct{}
+}
+
+func (c *shutdownCall) complete(*op) bool {
+	c.fd.mu.Lock()
+	c.fd.unhold(1)
+	c.fd.mu.Unlock()
+	c.wake <- struct{}{}
+	return false
+}

@@ -1,0 +1,65 @@
+package reactor
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The calls here never block, so they are raw: they skip the scheduler's
+// entersyscall and exitsyscall, which would let another thread take the P away
+// in the middle of a batch. Each retries EINTR.
+
+func rawCall(trap, a1, a2, a3, a4, a5, a6 uintptr) (int, syscall.Errno) {
+	for {
+		n, _, errno := unix.RawSyscall6(trap, a1, a2, a3, a4, a5, a6)
+		if errno != unix.EINTR {
+			return int(n), errno
+		}
+	}
+}
+
+// result turns a raw call's answer into a completion's form.
+func result(n int, errno syscall.Errno) int32 {
+	if errno != 0 {
+		return -int32(errno)
+	}
+	return int32(n)
+}
+
+func sysRecv(fd int32, p []byte) int32 {
+	return result(rawCall(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0))
+}
+
+func sysSend(fd int32, p []byte) int32 {
+	return result(rawCall(unix.SYS_SENDTO, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0))
+}
+
+func sysSendmsg(fd int32, msg *unix.Msghdr) int32 {
+	return result(rawCall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(msg)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0, 0))
+}
+
+func sysAccept(fd int32, sa *rawSockaddr) int32 {
+	sa.len = uint32(unsafe.Sizeof(sa.any))
+	return result(rawCall(unix.SYS_ACCEPT4, uintptr(fd),
+		uintptr(unsafe.Pointer(&sa.any)), uintptr(unsafe.Pointer(&sa.len)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0))
+}
+
+func sysShutdown(fd int32, how uint8) int32 {
+	return result(rawCall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0, 0, 0, 0))
+}
+
+// sysClose does not retry: on Linux the descriptor is gone even after EINTR.
+func sysClose(fd int32) int32 {
+	n, _, errno := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+	return result(int(n), errno)
+}
+
+// sysEpollPoll collects ready descriptors without waiting.
+func sysEpollPoll(epfd int, events []unix.EpollEvent) (int, syscall.Errno) {
+	return rawCall(unix.SYS_EPOLL_PWAIT, uintptr(epfd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+}

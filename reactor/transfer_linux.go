@@ -1,0 +1,138 @@
+package reactor
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/errjoin"
+)
+
+const (
+	// maxSendfile bounds one sendfile(2), whose count must fit an int32.
+	maxSendfile = 1<<31 - 1
+
+	// spliceSize is the size asked for the pipe of a Splice, and so the most that is
+	// moved at once: the largest an ordinary user gets, see pipe-max-size in proc(5).
+	spliceSize = 1 << 20
+)
+
+// Reading runs body as the one read of fd: other reads wait meanwhile. Its errors
+// are ErrClosed, ErrUnread and body's.
+func (fd *FD) Reading(body func(Waiting) error) error { return fd.raw(&fd.rd, false, body) }
+
+// Writing runs body as the one write of fd.
+func (fd *FD) Writing(body func(Waiting) error) error { return fd.raw(&fd.wr, false, body) }
+
+// SendFile sends from the file src, at its position, to its end or, if limit is
+// not negative, up to limit bytes. handled is false if src is not of a kind that
+// sendfile(2) reads from; then nothing was sent. It may block on reading src, and
+// honours the write deadline and Close while it waits for the connection.
+func (fd *FD) SendFile(src int, limit int64) (written int64, handled bool, err error) {
+	tried := false
+	err = fd.Writing(func(wait Waiting) error {
+		for limit < 0 || written < limit {
+			count := int64(maxSendfile)
+			if limit >= 0 {
+				count = min(count, limit-written)
+			}
+			var n int
+			var serr error
+			if err := wait(func(sysfd int) bool {
+				tried = true
+				for {
+					// Package syscall's call has the race detector's edge.
+					n, serr = syscall.Sendfile(sysfd, src, nil, int(count))
+					if serr != unix.EINTR {
+						return serr != unix.EAGAIN
+					}
+				}
+			}); err != nil {
+				return err
+			}
+			if unreadable := serr == unix.EINVAL || serr == unix.ENOSYS || serr == unix.EOPNOTSUPP; unreadable && written == 0 {
+				return nil
+			}
+			handled = true
+			if serr != nil {
+				return os.NewSyscallError("sendfile", serr)
+			}
+			written += int64(n)
+			if n == 0 {
+				return nil
+			}
+		}
+		handled = true
+		return nil
+	})
+	if !tried {
+		// The connection is closed, or its deadline has passed: the caller's ordinary
+		// write finds out, and has the error for it.
+		return 0, handled, nil
+	}
+	return written, handled || err != nil, err
+}
+
+// Splice moves bytes from src to dst through a pipe, without copying them to user
+// space, until src ends or, if limit is not negative, limit bytes were moved.
+// handled is false if the descriptors are not of a kind that splice(2) works on;
+// then nothing was moved.
+func Splice(dst, src Waiting, limit int64) (moved int64, handled bool, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return 0, false, nil // the caller copies instead
+	}
+	defer func() {
+		err = errjoin.Join(err, os.NewSyscallError("close", unix.Close(p[0])), os.NewSyscallError("close", unix.Close(p[1])))
+	}()
+	// A smaller pipe only means more calls.
+	_, _ = unix.FcntlInt(uintptr(p[0]), unix.F_SETPIPE_SZ, spliceSize)
+	for limit < 0 || moved < limit {
+		count := int64(spliceSize)
+		if limit >= 0 {
+			count = min(count, limit-moved)
+		}
+		n, err := spliceStep(src, count, func(sysfd int, count int) (int64, error) {
+			n, err := unix.Splice(sysfd, nil, p[1], nil, count, unix.SPLICE_F_NONBLOCK)
+			return int64(n), err // an int on 32-bit systems
+		})
+		if errors.Is(err, unix.EINVAL) && moved == 0 {
+			return 0, false, nil
+		}
+		handled = true
+		if err != nil || n == 0 {
+			return moved, true, err
+		}
+		for n > 0 {
+			k, err := spliceStep(dst, n, func(sysfd int, count int) (int64, error) {
+				n, err := unix.Splice(p[0], nil, sysfd, nil, count, unix.SPLICE_F_NONBLOCK)
+				return int64(n), err
+			})
+			if err != nil {
+				return moved, true, err // what is in the pipe is lost, as in package net
+			}
+			n -= k
+			moved += k
+		}
+	}
+	return moved, true, nil
+}
+
+// spliceStep is one splice(2) with its waiting.
+func spliceStep(wait Waiting, count int64, call func(sysfd int, count int) (int64, error)) (n int64, err error) {
+	var serr error
+	err = wait(func(sysfd int) bool {
+		for {
+			n, serr = call(sysfd, int(count))
+			if serr != unix.EINTR {
+				return serr != unix.EAGAIN
+			}
+		}
+	})
+	if err == nil && serr != nil {
+		err = os.NewSyscallError("splice", serr)
+	}
+	return max(n, 0), err
+}

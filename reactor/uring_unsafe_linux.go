@@ -1,0 +1,299 @@
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	iouring "github.com/iceber/iouring-go/syscall"
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bufring"
+	"github.com/netring-go/netring/internal/errjoin"
+)
+
+// What iouring-go's syscall package lacks, from linux/io_uring.h.
+const (
+	ioringFeatNoDrop       = iouring.IORING_FEAT_NODROP // Linux 5.5
+	ioringCQEFBuffer       = 1 << 0                     // IORING_CQE_F_BUFFER: a provided buffer was used
+	ioringCQEFSockNonempty = 1 << 2                     // IORING_CQE_F_SOCK_NONEMPTY, Linux 5.19
+	ioringCQEBufferShift   = 16                         // IORING_CQE_BUFFER_SHIFT: its id
+	ioringAcceptDontwait   = 1 << 1                     // IORING_ACCEPT_DONTWAIT, Linux 6.10
+)
+
+// bufferGroup is the id of the ring's only buffer group.
+const bufferGroup = 0
+
+// uring is the engine that submits a batch with one io_uring_enter(2).
+//
+// user_data is a slot, the op's index in its batch, and a generation, the number
+// of the submission. Since no operation outlives its submission, a completion
+// of another generation can only be a bug: it is counted and dropped.
+type uring struct {
+	fd   int
+	mem  []byte // both rings (IORING_FEAT_SINGLE_MMAP)
+	sqes []iouring.SubmissionQueueEntry64
+	smem []byte // the memory of sqes
+	bufs *bufring.Ring
+	// nonempty says that the kernel flags a RECV that left data in the socket.
+	// The flag came with provided-buffer rings, in Linux 5.19.
+	nonempty bool
+	// directAccept says that the kernel does not know IORING_ACCEPT_DONTWAIT.
+	directAccept bool
+
+	sqTail, sqFlags *uint32
+	sqMask          uint32
+	cqHead, cqTail  *uint32
+	cqMask          uint32
+	cqes            []iouring.CompletionQueueEvent16
+
+	gen   uint32
+	stale uint64 // completions of another generation
+}
+
+// newURing sets up a ring for batches of up to size ops, a power of two, and
+// registers bufs with it if it is not nil.
+func newURing(size int, bufs *bufring.Ring) (*uring, error) {
+	// SUBMIT_ALL (5.18) keeps one malformed SQE from stopping a batch. A kernel
+	// without it does not have provided-buffer rings either.
+	params := iouring.IOURingParams{Flags: iouring.IORING_SETUP_SUBMIT_ALL}
+	fd, err := iouring.IOURingSetup(uint(size), &params)
+	if err != nil {
+		return nil, fmt.Errorf("reactor: io_uring is not to be had: %w", err)
+	}
+	e := &uring{fd: fd}
+	if err := e.mapRings(&params); err != nil {
+		return nil, errjoin.Join(err, e.close())
+	}
+	if bufs != nil {
+		if err := bufs.Register(fd, bufferGroup); err != nil {
+			return nil, errjoin.Join(fmt.Errorf("reactor: provided buffers are not to be had: %w", err), e.close())
+		}
+		e.bufs = bufs
+		e.nonempty = true
+	}
+	return e, nil
+}
+
+// mapRings maps the rings the kernel described in p, see io_uring_setup(2).
+func (e *uring) mapRings(p *iouring.IOURingParams) error {
+	const want = iouring.IORING_FEAT_SINGLE_MMAP | ioringFeatNoDrop
+	if p.Features&want != want {
+		return fmt.Errorf("reactor: io_uring lacks features: have %#x, want %#x: %w", p.Features, want, errors.ErrUnsupported)
+	}
+	const prot, flags = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED | unix.MAP_POPULATE
+	size := max(p.SQOffset.Array+p.SQEntries*4, p.CQOffset.Cqes+p.CQEntries*uint32(unsafe.Sizeof(iouring.CompletionQueueEvent16{})))
+	var err error
+	if e.mem, err = unix.Mmap(e.fd, int64(iouring.IORING_OFF_SQ_RING), int(size), prot, flags); err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	if e.smem, err = unix.Mmap(e.fd, int64(iouring.IORING_OFF_SQES),
+		int(p.SQEntries)*int(unsafe.Sizeof(iouring.SubmissionQueueEntry64{})), prot, flags); err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	at := func(off uint32) unsafe.Pointer { return unsafe.Pointer(&e.mem[off]) }
+	e.sqTail = (*uint32)(at(p.SQOffset.Tail))
+	e.sqFlags = (*uint32)(at(p.SQOffset.Flags))
+	e.sqMask = *(*uint32)(at(p.SQOffset.RingMask))
+	e.cqHead, e.cqTail = (*uint32)(at(p.CQOffset.Head)), (*uint32)(at(p.CQOffset.Tail))
+	e.cqMask = *(*uint32)(at(p.CQOffset.RingMask))
+	e.cqes = unsafe.Slice((*iouring.CompletionQueueEvent16)(at(p.CQOffset.Cqes)), p.CQEntries)
+	e.sqes = unsafe.Slice((*iouring.SubmissionQueueEntry64)(unsafe.Pointer(&e.smem[0])), p.SQEntries)
+	// SQEs are used in ring order, so the indirection array never changes.
+	for i, array := uint32(0), unsafe.Slice((*uint32)(at(p.SQOffset.Array)), p.SQEntries); i < p.SQEntries; i++ {
+		array[i] = i
+	}
+	return nil
+}
+
+func (e *uring) kind() EngineKind { return URing }
+
+func (e *uring) close() error {
+	var errs []error
+	for _, m := range [][]byte{e.mem, e.smem} {
+		if m != nil {
+			errs = append(errs, unix.Munmap(m))
+		}
+	}
+	errs = append(errs, os.NewSyscallError("close", unix.Close(e.fd)))
+	return errjoin.Join(errs...)
+}
+
+// submit runs the batch in pieces that fit the submission queue.
+func (e *uring) submit(batch []*op) error {
+	for len(batch) > 0 {
+		n := min(len(batch), len(e.sqes))
+		if err := e.submitPiece(batch[:n]); err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+func (e *uring) submitPiece(batch []*op) error {
+	e.gen++
+	tail := *e.sqTail // only this side writes it
+	start := tail
+	for i, o := range batch {
+		if e.fill(&e.sqes[tail&e.sqMask], o) {
+			e.sqes[tail&e.sqMask].SetUserData(uint64(e.gen)<<32 | uint64(i))
+			tail++
+		}
+	}
+	if tail == start {
+		return nil
+	}
+	atomic.StoreUint32(e.sqTail, tail)
+	return e.enter(batch, tail-start)
+}
+
+// enter submits the n SQEs just filled and collects their n completions. The
+// first call has them all, unless the kernel ran out of something: then it is
+// asked again.
+func (e *uring) enter(batch []*op, n uint32) error {
+	toSubmit, missing := n, n
+	var wait, flags uint32
+	for tries := 0; ; tries++ {
+		got, errno := e.enterCall(toSubmit, wait, flags)
+		if errno == 0 {
+			toSubmit -= uint32(got)
+		}
+		missing -= e.reap(batch)
+		switch {
+		case missing == 0:
+			return nil
+		case errno != 0 && errno != unix.EINTR && errno != unix.EAGAIN && errno != unix.EBUSY, tries == maxEnterTries:
+			return e.breakdown(toSubmit, missing, errno)
+		}
+		// Something is left: SQEs the kernel did not take (EAGAIN, EBUSY), or
+		// completions that overflowed the queue; GETEVENTS flushes those. With
+		// nothing left to submit, it waits for whatever is outstanding.
+		flags = iouring.IORING_ENTER_FLAGS_GETEVENTS
+		if toSubmit == 0 {
+			wait = 1
+		}
+	}
+}
+
+// maxEnterTries bounds how often a batch is offered to a kernel that keeps
+// answering EAGAIN or EBUSY. Each try also collects completions, so a kernel
+// that makes progress needs far fewer.
+const maxEnterTries = 1000
+
+func (e *uring) enterCall(toSubmit, minComplete, flags uint32) (int, syscall.Errno) {
+	if minComplete > 0 { // may block: tell the scheduler
+		n, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(e.fd), uintptr(toSubmit), uintptr(minComplete), uintptr(flags), 0, 0)
+		return int(n), errno
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(e.fd), uintptr(toSubmit), 0, uintptr(flags), 0, 0)
+	return int(n), errno
+}
+
+// breakdown reports a ring that does not work any more. SQEs it did not take
+// are withdrawn; those it took without an answer make the ring unusable.
+func (e *uring) breakdown(toSubmit, missing uint32, errno syscall.Errno) error {
+	atomic.StoreUint32(e.sqTail, *e.sqTail-toSubmit)
+	return fmt.Errorf("reactor: io_uring_enter: %w (%d operations not submitted, %d not completed)", errno, toSubmit, missing-toSubmit)
+}
+
+// reap handles all completions there are and returns how many belonged to the
+// current batch.
+func (e *uring) reap(batch []*op) (n uint32) {
+	head, tail := *e.cqHead, atomic.LoadUint32(e.cqTail)
+	for ; head != tail; head++ {
+		cqe := &e.cqes[head&e.cqMask]
+		ud := cqe.UserData()
+		if uint32(ud>>32) != e.gen || int(uint32(ud)) >= len(batch) {
+			e.stale++
+			continue
+		}
+		e.answer(batch[uint32(ud)], cqe.Result(), cqe.Flags())
+		n++
+	}
+	atomic.StoreUint32(e.cqHead, head)
+	return n
+}
+
+// answer records a completion in its op.
+func (e *uring) answer(o *op, res int32, flags uint32) {
+	if flags&ioringCQEFBuffer != 0 {
+		bid := uint16(flags >> ioringCQEBufferShift)
+		e.bufs.Claim(bid)
+		if res > 0 {
+			o.bid = int32(bid)
+		} else { // the kernel took a buffer, then found nothing to put in
+			e.bufs.Recycle(bid)
+		}
+	}
+	switch {
+	case o.kind == opAccept && res == -int32(unix.EINVAL) && !e.directAccept:
+		// Either the flag is unknown or the socket does not listen any more;
+		// accept4(2) tells.
+		res = sysAccept(o.sysfd, o.sa)
+		e.directAccept = res != -int32(unix.EINVAL)
+	case o.kind == opRecv && o.pooled && res == -int32(unix.ENOBUFS):
+		e.bufs.Exhausted()
+	case o.kind == opRecv && res > 0:
+		room := len(o.buf)
+		if o.bid != noBuffer {
+			room = e.bufs.BufferSize()
+		}
+		o.drained = flags&ioringCQEFSockNonempty == 0 && (e.nonempty || int(res) < room)
+	}
+	o.finish(res)
+}
+
+// fill describes o in sqe. It reports false for an op that it ran on the spot.
+func (e *uring) fill(sqe *iouring.SubmissionQueueEntry64, o *op) bool {
+	sqe.Reset()
+	switch o.kind {
+	case opRecv:
+		if o.pooled && e.bufs == nil {
+			o.finish(-int32(unix.ENOBUFS))
+			return false
+		}
+		if o.pooled {
+			sqe.PrepOperation(iouring.IORING_OP_RECV, o.sysfd, 0, 0, 0)
+			sqe.SetFlags(iouring.IOSQE_FLAGS_BUFFER_SELECT)
+			sqe.SetBufGroup(bufferGroup)
+		} else {
+			sqe.PrepOperation(iouring.IORING_OP_RECV, o.sysfd, bufAddr(o.buf), uint32(len(o.buf)), 0)
+		}
+		// MSG_DONTWAIT keeps the op from being left armed even if somebody with a
+		// duplicate of the descriptor has cleared O_NONBLOCK.
+		sqe.SetOpFlags(unix.MSG_DONTWAIT)
+	case opSend:
+		sqe.PrepOperation(iouring.IORING_OP_SEND, o.sysfd, bufAddr(o.buf), uint32(len(o.buf)), 0)
+		sqe.SetOpFlags(unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL)
+	case opSendv:
+		sqe.PrepOperation(iouring.IORING_OP_SENDMSG, o.sysfd, uint64(uintptr(unsafe.Pointer(o.msg))), 1, 0)
+		sqe.SetOpFlags(unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL)
+	case opAccept:
+		if e.directAccept {
+			o.finish(sysAccept(o.sysfd, o.sa))
+			return false
+		}
+		o.sa.len = uint32(unsafe.Sizeof(o.sa.any))
+		sqe.PrepOperation(iouring.IORING_OP_ACCEPT, o.sysfd,
+			uint64(uintptr(unsafe.Pointer(&o.sa.any))), 0, uint64(uintptr(unsafe.Pointer(&o.sa.len))))
+		sqe.SetOpFlags(unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC)
+		// O_NONBLOCK on the listener is not enough: without this flag, an accept that
+		// finds no connection is left armed in the kernel.
+		sqe.SetIoprio(ioringAcceptDontwait)
+	case opClose:
+		sqe.PrepOperation(iouring.IORING_OP_CLOSE, o.sysfd, 0, 0, 0)
+	default:
+		// IORING_OP_SHUTDOWN is always handed to a kernel worker thread
+		// (REQ_F_FORCE_ASYNC), so it would outlive the submission; shutdown(2)
+		// does not block and runs here, in the op's place in the batch.
+		runDirect(o)
+		return false
+	}
+	return true
+}
+
+func bufAddr(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }

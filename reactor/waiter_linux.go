@@ -1,0 +1,110 @@
+package reactor
+
+import "time"
+
+// waiterState says where the one pending call of a waiter is.
+type waiterState uint8
+
+const (
+	idle    waiterState = iota // no call is pending
+	waiting                    // parked until the socket is ready
+	queued                     // an op is in a queue or in a batch
+)
+
+// waiter is one direction of a descriptor: its readiness, its deadline and the
+// goroutine parked on it. It is guarded by the descriptor's mutex.
+//
+// Readiness is an epoch. epoll is edge-triggered, so an event may arrive while
+// an op is queued; if that op then finds nothing (EAGAIN), "ready" is cleared
+// only when no event came in the meantime, else the op is tried again.
+type waiter struct {
+	state   waiterState
+	ready   bool
+	expired bool   // the deadline has passed
+	epoch   uint32 // number of events seen
+
+	deadline time.Time // zero: none
+	timer    *time.Timer
+	wake     chan struct{} // holds the one token owed to the parked goroutine
+}
+
+// event records a readiness event and reports whether a parked call can go on:
+// then its state is queued, and its ops must be.
+func (w *waiter) event() (resume bool) {
+	w.epoch++
+	w.ready = true
+	if w.state != waiting {
+		return false
+	}
+	w.state = queued
+	return true
+}
+
+// exhausted records that an op queued in the given epoch found the socket not
+// ready. It reports whether an event has come since, so that trying again is
+// due.
+func (w *waiter) exhausted(epoch uint32) (again bool) {
+	if w.epoch != epoch {
+		return true
+	}
+	w.ready = false
+	return false
+}
+
+// setDeadline changes the deadline. wake says that it has passed already while
+// a call was parked: then the state is idle, and the call must be woken. arm > 0
+// asks the caller to have fired called after that time, with arm.
+func (w *waiter) setDeadline(t time.Time) (wake bool, arm time.Duration) {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.deadline, w.expired = t, false
+	if t.IsZero() {
+		return false, 0
+	}
+	d := time.Until(t)
+	if d <= 0 {
+		return w.expire(), 0
+	}
+	w.deadline = time.Now().Add(d) // on the monotonic clock
+	return false, d
+}
+
+// startTimer has fire run after d.
+func (w *waiter) startTimer(d time.Duration, fire func()) {
+	if w.timer == nil {
+		w.timer = time.AfterFunc(d, fire)
+	} else {
+		w.timer.Reset(d)
+	}
+}
+
+// fired is called when the timer fires. A timer that was reset after it had
+// fired finds a later deadline, or none, and does nothing.
+func (w *waiter) fired() (wake bool) {
+	if w.deadline.IsZero() || time.Now().Before(w.deadline) {
+		return false
+	}
+	return w.expire()
+}
+
+func (w *waiter) expire() (wake bool) {
+	w.expired = true
+	if w.state != waiting {
+		return false // an op on its way back is not interrupted: its bytes count
+	}
+	w.state = idle
+	return true
+}
+
+// interrupt takes a parked call back, for Close.
+func (w *waiter) interrupt() (wake bool) {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	if w.state != waiting {
+		return false
+	}
+	w.state = idle
+	return true
+}

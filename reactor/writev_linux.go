@@ -1,0 +1,82 @@
+package reactor
+
+import "golang.org/x/sys/unix"
+
+// maxIovecs is the most pieces one sendmsg(2) takes (UIO_MAXIOV).
+const maxIovecs = 1024
+
+// iovecs is a list of pieces of memory on their way to the kernel.
+type iovecs struct {
+	msg   unix.Msghdr
+	left  [][]byte     // what is not in vec yet
+	vec   []unix.Iovec // what is
+	first int          // vec[first:] is what msg names
+}
+
+// load makes msg name the next pieces, and reports whether there are none.
+func (v *iovecs) load() (empty bool) {
+	v.vec, v.first = v.vec[:0], 0
+	for len(v.left) > 0 && len(v.vec) < maxIovecs {
+		if p := v.left[0]; len(p) > 0 {
+			iov := unix.Iovec{Base: &p[0]}
+			iov.SetLen(len(p))
+			v.vec = append(v.vec, iov)
+		}
+		v.left = v.left[1:]
+	}
+	v.point()
+	return len(v.vec) == 0
+}
+
+// point makes msg name vec[first:].
+func (v *iovecs) point() {
+	v.msg = unix.Msghdr{}
+	if v.first < len(v.vec) {
+		v.msg.Iov = &v.vec[v.first]
+		v.msg.SetIovlen(len(v.vec) - v.first)
+	}
+}
+
+// advance records that n bytes were sent and reports whether none are left.
+func (v *iovecs) advance(n int) (done bool) {
+	for v.first < len(v.vec) && n >= int(v.vec[v.first].Len) {
+		n -= int(v.vec[v.first].Len)
+		v.first++
+	}
+	if v.first == len(v.vec) {
+		return v.load()
+	}
+	skip(&v.vec[v.first], n)
+	v.point()
+	return false
+}
+
+// Writev writes all of the pieces, in order, as one Write: no other write comes
+// in between. It returns the number of bytes written. bufs is not changed. Its
+// errors are Write's.
+func (fd *FD) Writev(bufs [][]byte) (int, error) {
+	s := &fd.wr
+	s.call.Lock()
+	defer s.call.Unlock()
+	for _, p := range bufs {
+		raceWrite(p)
+	}
+	fd.mu.Lock()
+	if err := fd.startable(s, true); err != nil {
+		fd.mu.Unlock()
+		return 0, err
+	}
+	if s.vec == nil {
+		s.vec = new(iovecs)
+	}
+	s.n, s.buf, s.vec.left = 0, nil, bufs
+	if s.vec.load() {
+		s.op.kind, s.op.buf = opSend, nil // nothing, as Write does it
+	} else {
+		s.op.kind, s.op.msg = opSendv, &s.vec.msg
+	}
+	fd.start(s) // unlocks
+	clear(s.vec.vec)
+	s.vec.left = nil
+	return s.n, s.err
+}

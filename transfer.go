@@ -1,0 +1,243 @@
+//go:build linux
+
+package netring
+
+import (
+	"errors"
+	"io"
+	"net"
+	"reflect"
+	"runtime"
+	"syscall"
+
+	"github.com/netring-go/netring/reactor"
+)
+
+var (
+	_ io.ReaderFrom = (*Conn)(nil)
+	_ io.WriterTo   = (*Conn)(nil)
+)
+
+// ReadFrom implements io.ReaderFrom: it sends what r has until its end. Files,
+// also inside an io.LimitedReader or behind any syscall.Conn, go by sendfile(2),
+// connections of netring and net by splice(2), and the rest through memory. Write
+// deadlines and Close end it in the middle of a transfer.
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	if !c.ok() {
+		return 0, syscall.EINVAL
+	}
+	n, err := c.readFrom(r)
+	runtime.KeepAlive(c)
+	if err != nil && err != io.EOF {
+		err = c.opError("readfrom", "", err)
+	}
+	return n, err
+}
+
+func (c *Conn) readFrom(r io.Reader) (int64, error) {
+	limit, inner := int64(-1), r
+	lr, limited := r.(*io.LimitedReader)
+	if limited {
+		if limit, inner = lr.N, lr.R; limit <= 0 {
+			return 0, nil
+		}
+	}
+	n, handled, err := c.moveFrom(inner, limit)
+	if limited {
+		lr.N -= n
+	}
+	if handled || err != nil {
+		return n, err
+	}
+	rest, err := io.Copy(writeOnly{c}, r)
+	return n + rest, err
+}
+
+// moveFrom sends up to limit bytes of r, if that is not negative, without copying
+// them. If handled is false and err nil, n bytes were sent and the rest is left
+// to be copied.
+func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err error) {
+	if src := sourceOf(r); src != nil {
+		return c.spliceFrom(src, limit)
+	}
+	sc, ok := r.(syscall.Conn)
+	if !ok {
+		return 0, false, nil
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return 0, false, nil
+	}
+	if rerr := rc.Read(func(fd uintptr) bool {
+		n, handled, err = c.fd.SendFile(int(fd), limit)
+		return true
+	}); err == nil {
+		err = rerr
+	}
+	return n, handled, err
+}
+
+// source is a connection to splice from. It hands over what it has read ahead,
+// then lets body wait for it.
+type source interface {
+	unread(limit int64, w io.Writer) (int64, error)
+	reading(body func(reactor.Waiting) error) error
+}
+
+// sourceOf returns r as a source, nil if it is none. Only types known to read
+// their socket and nothing else are: a type that embeds one may have a Read of
+// its own.
+func sourceOf(r io.Reader) source {
+	switch r := r.(type) {
+	case *Conn:
+		return ringSource{r}
+	case ringSource:
+		return r
+	case *net.TCPConn:
+		return stdSource{r}
+	case *net.UnixConn:
+		if a := r.LocalAddr(); a != nil && a.Network() == "unix" {
+			return stdSource{r}
+		}
+		return nil
+	}
+	// What TCPConn.WriteTo passes on is a struct of package net's, not exported,
+	// around a *TCPConn.
+	if v := reflect.ValueOf(r); v.Kind() == reflect.Struct && v.Type().PkgPath() == "net" {
+		if f := v.FieldByName("TCPConn"); f.IsValid() {
+			if tc, ok := f.Interface().(*net.TCPConn); ok {
+				return stdSource{tc}
+			}
+		}
+	}
+	return nil
+}
+
+// ringSource is a Conn. It is an io.Reader without WriteTo, so that io.Copy from it
+// does not come back here.
+type ringSource struct{ c *Conn }
+
+func (s ringSource) Read(p []byte) (int, error) { return s.c.Read(p) }
+
+func (s ringSource) unread(limit int64, w io.Writer) (int64, error) {
+	if !s.c.ok() {
+		return 0, syscall.EINVAL
+	}
+	n := int64(s.c.fd.Unread())
+	if limit >= 0 {
+		n = min(n, limit)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return io.CopyN(struct{ io.Writer }{w}, struct{ io.Reader }{s.c}, n)
+}
+
+func (s ringSource) reading(body func(reactor.Waiting) error) error {
+	err := s.c.fd.Reading(body)
+	runtime.KeepAlive(s.c)
+	return err
+}
+
+// stdConn is a connection of package net's.
+type stdConn interface {
+	net.Conn
+	syscall.Conn
+}
+
+type stdSource struct{ c stdConn }
+
+func (stdSource) unread(int64, io.Writer) (int64, error) { return 0, nil }
+
+func (s stdSource) reading(body func(reactor.Waiting) error) error {
+	rc, err := s.c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return body(func(f func(int) bool) error { return rc.Read(func(fd uintptr) bool { return f(int(fd)) }) })
+}
+
+// spliceFrom is moveFrom for connections.
+func (c *Conn) spliceFrom(src source, limit int64) (n int64, handled bool, err error) {
+	return spliceBetween(src, c, limit, c.fd.Writing)
+}
+
+// spliceBetween moves bytes from src to dst, whose writes go through writing.
+func spliceBetween(src source, dst io.Writer, limit int64, writing func(func(reactor.Waiting) error) error) (n int64, handled bool, err error) {
+	for {
+		left := limit
+		if limit >= 0 {
+			left = limit - n
+		}
+		ahead, err := src.unread(left, dst)
+		n += ahead
+		if err != nil || limit >= 0 && n >= limit {
+			return n, true, err
+		}
+		var moved int64
+		err = src.reading(func(read reactor.Waiting) error {
+			return writing(func(write reactor.Waiting) (err error) {
+				if limit >= 0 {
+					left = limit - n
+				}
+				moved, handled, err = reactor.Splice(write, read, left)
+				return err
+			})
+		})
+		n += moved
+		if moved == 0 && errors.Is(err, reactor.ErrUnread) {
+			continue // somebody else has read ahead in the meantime
+		}
+		return n, handled, err
+	}
+}
+
+// WriteTo implements io.WriterTo: it writes to w what comes from the connection
+// until its end. To connections of netring and net it goes by splice(2).
+func (c *Conn) WriteTo(w io.Writer) (int64, error) {
+	if !c.ok() {
+		return 0, syscall.EINVAL
+	}
+	n, err := c.writeTo(w)
+	runtime.KeepAlive(c)
+	if err != nil && err != io.EOF {
+		err = c.opError("writeto", "", err)
+	}
+	return n, err
+}
+
+func (c *Conn) writeTo(w io.Writer) (n int64, err error) {
+	if std := stdStream(w); std != nil {
+		rc, err := std.SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		var handled bool
+		n, handled, err = spliceBetween(ringSource{c}, std, -1, func(body func(reactor.Waiting) error) error {
+			return body(func(f func(int) bool) error { return rc.Write(func(fd uintptr) bool { return f(int(fd)) }) })
+		})
+		if handled || err != nil {
+			return n, err
+		}
+	}
+	rest, err := io.Copy(w, ringSource{c})
+	return n + rest, err
+}
+
+// stdStream returns w as a stream connection of package net's, nil if it is none.
+func stdStream(w io.Writer) stdConn {
+	switch w := w.(type) {
+	case *net.TCPConn:
+		return w
+	case *net.UnixConn:
+		if a := w.LocalAddr(); a != nil && a.Network() == "unix" {
+			return w
+		}
+	}
+	return nil
+}
+
+// writeOnly is a Conn without ReadFrom, so that io.Copy does not come back here.
+type writeOnly struct{ c *Conn }
+
+func (w writeOnly) Write(p []byte) (int, error) { return w.c.Write(p) }
