@@ -98,7 +98,7 @@ func takeOver(sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.fd, err = p.place().NewListener(sysfd); err != nil {
+	if l.fd, err = p.acceptor.NewListener(sysfd); err != nil {
 		return nil, errjoin.Join(err, p.release())
 	}
 	l.poller = p

@@ -21,8 +21,14 @@ import (
 // All methods may be called concurrently.
 type Poller struct {
 	reactors []*reactor.Reactor
-	next     atomic.Uint32 // placement is round robin
-	closed   atomic.Bool
+	next     atomic.Uint32 // placement of connections is round robin
+
+	// acceptor is the listeners' own reactor: an Accept waits nearly all the time,
+	// and a reactor that has anything else to wait for cannot leave watching to a
+	// connection.
+	acceptor *reactor.Reactor
+
+	closed atomic.Bool
 
 	// refs counts the default Poller's listeners and connections, under
 	// defaultPoller.mu. Other Pollers live until Close.
@@ -32,9 +38,9 @@ type Poller struct {
 
 // Stats counts what a Poller did. Counters of all reactors are added up.
 type Stats struct {
-	Engine       Engine // the engine in use; EngineSyscall if any reactor uses that
-	EngineReason string // why EngineAuto did not pick EngineURing; "" if it did
-	Reactors     int
+	Engine       Engine        // the engine in use; EngineSyscall if any reactor uses that
+	EngineReason string        // why EngineAuto did not pick EngineURing; "" if it did
+	Reactors     int           // that serve connections; listeners have one more
 	Descriptors  int           // connections and listeners open now
 	Batches      uint64        // submissions to the kernel
 	Ops          uint64        // operations in them
@@ -43,6 +49,7 @@ type Stats struct {
 	Polls        uint64        // looks at a reactor's epoll descriptor
 	Events       uint64        // readiness events
 	Parks        uint64        // times a reactor went to sleep
+	Leads        uint64        // times a waiting caller watched in its reactor's place
 	Stale        uint64        // completions that belonged to no operation; not 0 means a bug
 	Buffers      bufring.Stats // shared receive buffers
 }
@@ -62,7 +69,19 @@ func NewPoller(cfg Config) (*Poller, error) {
 		}
 		p.reactors = append(p.reactors, r)
 	}
+	// Listeners read nothing, so one small buffer will do.
+	if p.acceptor, err = reactor.New(reactor.Config{Engine: cfg.Engine, Buffers: 1, BufferSize: bufring.MinBufferSize}); err != nil {
+		return nil, errjoin.Join(fmt.Errorf("netring: start the listeners' reactor: %w", err), p.Close())
+	}
 	return p, nil
+}
+
+// all returns the reactors there are, the acceptor included.
+func (p *Poller) all() []*reactor.Reactor {
+	if p.acceptor == nil {
+		return p.reactors
+	}
+	return append(p.reactors[:len(p.reactors):len(p.reactors)], p.acceptor)
 }
 
 // Close closes the Poller's listeners and connections, waking whoever waits on
@@ -74,7 +93,7 @@ func (p *Poller) Close() error {
 		return net.ErrClosed
 	}
 	var errs []error
-	for _, r := range p.reactors {
+	for _, r := range p.all() {
 		errs = append(errs, r.Close())
 	}
 	return errjoin.Join(errs...)
@@ -83,7 +102,7 @@ func (p *Poller) Close() error {
 // Stats returns the Poller's counters.
 func (p *Poller) Stats() Stats {
 	s := Stats{Reactors: len(p.reactors)}
-	for i, r := range p.reactors {
+	for i, r := range p.all() {
 		rs := r.Stats()
 		if i == 0 || rs.Engine == EngineSyscall {
 			s.Engine = rs.Engine
@@ -99,6 +118,7 @@ func (p *Poller) Stats() Stats {
 		s.Polls += rs.Polls
 		s.Events += rs.Events
 		s.Parks += rs.Parks
+		s.Leads += rs.Leads
 		s.Stale += rs.Stale
 		s.Buffers.Buffers += rs.Buffers.Buffers
 		s.Buffers.InUse += rs.Buffers.InUse
@@ -108,7 +128,7 @@ func (p *Poller) Stats() Stats {
 	return s
 }
 
-// place picks the home reactor of a new descriptor.
+// place picks the home reactor of a new connection.
 func (p *Poller) place() *reactor.Reactor {
 	return p.reactors[int(p.next.Add(1)-1)%len(p.reactors)]
 }

@@ -84,7 +84,7 @@ func TestPollerClose(t *testing.T) {
 		}
 		// What newPoller's cleanup would find closed.
 		s.poller.closed.Store(false)
-		s.poller.reactors = nil
+		s.poller.reactors, s.poller.acceptor = nil, nil
 	})
 }
 

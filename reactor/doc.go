@@ -11,10 +11,10 @@
 //	     │                      └── ready ops ── epoll, via Go's netpoller         │
 //	     └────────────────────────────────────────────────────────────────────────┘
 //
-// Where to start reading: fd_linux.go (life cycle of a descriptor),
+// Where to start reading: descriptor_linux.go (life cycle of a descriptor),
 // stream_linux.go (Read and Write), listener_linux.go (Accept), handoff_linux.go
-// (who runs a batch, and why no wake-up is lost), reactor_linux.go (the loop),
-// readiness_linux.go (epoll), engine_linux.go and the two engines behind it.
+// (who runs a batch, and why no wake-up is lost), watch_linux.go (who waits for
+// events), reactor_linux.go (the loop), readiness_linux.go (epoll), engine_linux.go and the two engines behind it.
 //
 // # Invariants
 //

@@ -92,7 +92,7 @@ func (l *Listener) Accept() (Accepted, error) {
 			l.state = waiting
 			l.mu.Unlock()
 		}
-		<-l.wake
+		l.r.await(&l.waiter)
 		l.mu.Lock()
 	}
 }
@@ -133,6 +133,16 @@ func (l *Listener) event(_ uint32, ops *[maxEventOps]*op) int {
 	return l.startBatch(ops)
 }
 
+// nudge implements eventHandler.
+func (l *Listener) nudge() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state == waiting {
+		l.state = idle
+		l.r.notify(&l.waiter)
+	}
+}
+
 // complete implements completer.
 func (l *Listener) complete(o *op) (again bool) {
 	if o.kind == opClose {
@@ -157,7 +167,7 @@ func (l *Listener) complete(o *op) (again bool) {
 	if over := len(l.queue) > 0 || l.err != nil || l.closing || l.expired; over {
 		l.state = idle
 		l.mu.Unlock()
-		l.wake <- struct{}{} // Accept looks at what there is
+		l.r.notify(&l.waiter) // Accept looks at what there is
 		return false
 	}
 	if !retry {
@@ -197,14 +207,14 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	}
 	wake, arm := l.waiter.setDeadline(t)
 	if wake {
-		l.wake <- struct{}{} // never blocks: one token, and room for it
+		l.r.notify(&l.waiter)
 	}
 	if arm > 0 {
 		l.startTimer(arm, func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if l.fired() {
-				l.wake <- struct{}{}
+				l.r.notify(&l.waiter)
 			}
 		})
 	}
@@ -223,7 +233,7 @@ func (l *Listener) Close() error {
 	wake := l.interrupt()
 	l.mu.Unlock()
 	if wake {
-		l.wake <- struct{}{}
+		l.r.notify(&l.waiter)
 	}
 	err := l.finishClose(quiet)
 	l.mu.Lock()

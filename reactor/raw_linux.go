@@ -78,7 +78,7 @@ func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
 		}
 		s.state, s.manual = waiting, true
 		fd.mu.Unlock()
-		<-s.wake
+		fd.r.await(&s.waiter)
 		fd.mu.Lock()
 		s.manual, s.resume = false, false
 	}

@@ -57,6 +57,7 @@ type Stats struct {
 	Polls       uint64        // looks at the epoll descriptor
 	Events      uint64        // readiness events
 	Parks       uint64        // times the reactor went to sleep
+	Leads       uint64        // times a caller watched in its place
 	Stale       uint64        // completions that belonged to no op: always 0
 	Buffers     bufring.Stats // the shared receive buffers
 }
@@ -65,6 +66,7 @@ type Stats struct {
 // with New; end it with Close.
 type Reactor struct {
 	handoff
+	watch
 	slots slotTable
 
 	epfd   int
@@ -76,9 +78,10 @@ type Reactor struct {
 	bufs   *bufring.Ring
 	reason error // why Auto did not pick URing
 
-	smallRead int // reads of fewer bytes go through a shared buffer
+	smallRead   int // reads of fewer bytes go through a shared buffer
+	lonelyParks int
 
-	// Used by the reactor's goroutine only.
+	// Used by the watcher only.
 	events   [maxEvents]unix.EpollEvent
 	handlers [maxEvents]eventHandler
 	eventOps [maxEventOps]*op
@@ -86,7 +89,11 @@ type Reactor struct {
 	batch    [maxBatch]*op
 	look     func(uintptr) bool // lookOrPark
 	found    int                // events in events
-	parked   bool
+	slept    bool
+
+	lookAsLeader func(uintptr) bool // leaderLook
+	leader       *waiter
+	lonely       int // how many sleeps in a row had at most one call parked
 
 	inline sync.Pool     // *[maxBatch]*op, for inline submitters
 	direct syscallEngine // has no state
@@ -95,7 +102,7 @@ type Reactor struct {
 	done     chan struct{}
 
 	n struct {
-		batches, ops, inline, direct, polls, events, parks atomic.Uint64
+		batches, ops, inline, direct, polls, events, parks, leads atomic.Uint64
 	}
 }
 
@@ -105,10 +112,10 @@ func New(cfg Config) (*Reactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reactor{bufs: bufs, smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead), done: make(chan struct{})}
-	r.running = true
+	r := &Reactor{bufs: bufs, smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead), lonelyParks: defaultLonelyParks, done: make(chan struct{})}
+	r.awake = make(chan struct{}, 1)
 	r.slots.empty.L = &r.slots.mu
-	r.look = r.lookOrPark
+	r.look, r.lookAsLeader = r.lookOrPark, r.leaderLook
 	r.inline.New = func() any { return new([maxBatch]*op) }
 	if r.eng, r.reason, err = newEngine(cfg.Engine, maxBatch, bufs); err != nil {
 		return nil, errjoin.Join(err, bufs.Close())
@@ -144,6 +151,7 @@ func (r *Reactor) Stats() Stats {
 		Polls:       r.n.polls.Load(),
 		Events:      r.n.events.Load(),
 		Parks:       r.n.parks.Load(),
+		Leads:       r.n.leads.Load(),
 		Buffers:     r.bufs.Stats(),
 	}
 	r.ringMu.Lock()
@@ -174,7 +182,7 @@ func (r *Reactor) Close() error {
 		l.discard()
 	}
 	r.stopping.Store(true)
-	r.kick()
+	r.activate()
 	<-r.done
 	return errjoin.Join(append(errs, r.free())...)
 }
@@ -184,13 +192,26 @@ func (r *Reactor) free() error {
 	return errjoin.Join(r.eng.close(), r.bufs.Close(), r.epFile.Close())
 }
 
-// loop is the reactor's goroutine.
+// loop is the reactor's goroutine. It works whenever it is the watcher.
 func (r *Reactor) loop() {
 	defer close(r.done)
+	for !r.stopping.Load() {
+		<-r.awake
+		r.recall.Store(false)
+		r.wake()
+		r.serve()
+	}
+}
+
+// serve runs ops until the reactor stops or retires from watching.
+func (r *Reactor) serve() {
 	looked := false // did the last pass look at epoll?
 	for !r.stopping.Load() {
 		switch pending := r.length(); {
 		case pending == 0:
+			if r.retire() {
+				return
+			}
 			r.dispatch(r.wait())
 			looked = true
 		case pending >= fewOps || !looked:
@@ -200,12 +221,22 @@ func (r *Reactor) loop() {
 			// A pass with little to do is over soon, and the next one will look.
 			looked = false
 		}
-		if batch := r.take(r.batch[:], maxBatchBytes); len(batch) > 0 {
-			r.run(batch)
-			clear(batch)
+		if r.runSome(&r.batch) {
 			yield()
 		}
 	}
+}
+
+// runSome runs a batch of what is pending, using buf, and reports whether there
+// was any.
+func (r *Reactor) runSome(buf *[maxBatch]*op) bool {
+	batch := r.take(buf[:], maxBatchBytes)
+	if len(batch) == 0 {
+		return false
+	}
+	r.run(batch)
+	clear(batch)
+	return true
 }
 
 // fewOps is the number of pending ops below which a look at the epoll
@@ -221,17 +252,17 @@ func (r *Reactor) submit(o *op) {
 	r.run(o.self[:])
 	for rounds := 0; r.length() > 0; rounds++ {
 		if rounds == maxInlineRounds {
-			r.wake()
-			r.kick()
+			r.activate()
 			return
 		}
 		buf := r.inline.Get().(*[maxBatch]*op)
-		if batch := r.take(buf[:], maxBatchBytes); len(batch) > 0 {
+		if r.runSome(buf) {
 			r.n.inline.Add(1)
-			r.run(batch)
-			clear(batch)
 		}
 		r.inline.Put(buf)
+	}
+	if r.state.Load() == watchedByNobody && r.parked.Load() > 0 {
+		r.startReactor() // see rule 4 of watch
 	}
 }
 

@@ -22,6 +22,8 @@ const maxEvents = 128
 // go on now in ops and returns their number.
 type eventHandler interface {
 	event(events uint32, ops *[maxEventOps]*op) int
+	// nudge has every call that waits for readiness look again.
+	nudge()
 	Close() error
 }
 
@@ -127,12 +129,31 @@ func (t *slotTable) shut() (handlers []eventHandler, first bool) {
 	defer t.mu.Unlock()
 	first = !t.closed
 	t.closed = true
+	return t.used(), first
+}
+
+// atMost reports whether no more than n slots were ever in use at once.
+func (t *slotTable) atMost(n int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.slots) <= n
+}
+
+// handlers returns what is registered.
+func (t *slotTable) handlers() []eventHandler {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.used()
+}
+
+// used is handlers with t.mu held.
+func (t *slotTable) used() (handlers []eventHandler) {
 	for _, s := range t.slots {
 		if s.handler != nil {
 			handlers = append(handlers, s.handler)
 		}
 	}
-	return handlers, first
+	return handlers
 }
 
 // register enters h in the slot table and its descriptor d in the epoll set. From
@@ -220,21 +241,27 @@ func (r *Reactor) dispatch(n int) {
 // ops are pending. It returns the number of events in r.events. On return the
 // reactor is running.
 func (r *Reactor) wait() int {
-	r.found, r.parked = 0, false
+	r.found, r.slept = 0, false
 	err := r.epConn.Read(r.look)
-	if r.parked {
+	if r.slept {
 		r.wake()
 	}
-	if err != nil {
-		// A kick. One that comes after the next line ends the next wait.
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			panic("reactor: waiting on the epoll descriptor: " + err.Error())
-		}
-		if err := r.epFile.SetReadDeadline(time.Time{}); err != nil {
-			panic("reactor: clearing the wake-up: " + err.Error())
-		}
-	}
+	r.clearKick(err)
 	return r.found
+}
+
+// clearKick looks at how a wait on the epoll descriptor ended. If it was a kick,
+// it makes the next wait possible; a kick that comes afterwards ends that one.
+func (r *Reactor) clearKick(err error) {
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		panic("reactor: waiting on the epoll descriptor: " + err.Error())
+	}
+	if err := r.epFile.SetReadDeadline(time.Time{}); err != nil {
+		panic("reactor: clearing the wake-up: " + err.Error())
+	}
 }
 
 // lookOrPark is what wait runs each time the netpoller sees the epoll descriptor
@@ -242,18 +269,18 @@ func (r *Reactor) wait() int {
 // netpoller's flag was cleared just before; whatever comes after this look sets
 // it.
 func (r *Reactor) lookOrPark(uintptr) (over bool) {
-	if r.found = r.collect(); r.found > 0 || r.parked {
+	if r.found = r.collect(); r.found > 0 || r.slept {
 		return r.found > 0
 	}
 	if !r.park() {
 		return true
 	}
-	r.parked = true
+	r.slept = true
 	r.n.parks.Add(1)
 	return false
 }
 
-// kick makes a parked or parking reactor run. It costs no system call: a
+// kick makes a watcher run that sleeps or is about to. It costs no system call: a
 // deadline in the past makes the netpoller release the goroutine.
 func (r *Reactor) kick() {
 	if err := r.epFile.SetReadDeadline(time.Unix(1, 0)); err != nil {

@@ -136,13 +136,16 @@ func (fd *FD) start(s *side) {
 			fd.mu.Unlock()
 			fd.r.submit(&s.op)
 		}
-		<-s.wake
+		fd.r.await(&s.waiter)
 		if !s.resume {
 			break
 		}
 		fd.mu.Lock()
 		s.resume = false
 		if s.err = fd.startable(s, true); s.err != nil {
+			if s == &fd.rd {
+				s.n = 0
+			}
 			fd.mu.Unlock()
 			break
 		}
@@ -197,13 +200,30 @@ func (fd *FD) event(events uint32, ops *[maxEventOps]*op) (n int) {
 // stores its op, or wakes it if it has none. fd.mu is held.
 func (fd *FD) proceed(s *side, ops []*op) int {
 	if s.manual {
-		s.state, s.resume = idle, true
-		s.wake <- struct{}{} // never blocks: one token, and room for it
+		fd.nudgeSide(s)
 		return 0
 	}
 	fd.enqueue(s)
 	ops[0] = &s.op
 	return 1
+}
+
+// nudgeSide has the call parked on s look again at what it waits for. fd.mu is
+// held.
+func (fd *FD) nudgeSide(s *side) {
+	s.state, s.resume = idle, true
+	fd.r.notify(&s.waiter)
+}
+
+// nudge implements eventHandler.
+func (fd *FD) nudge() {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	for _, s := range []*side{&fd.rd, &fd.wr} {
+		if s.state == waiting {
+			fd.nudgeSide(s)
+		}
+	}
 }
 
 // complete implements completer.
@@ -241,7 +261,7 @@ func (fd *FD) complete(o *op) (again bool) {
 	}
 	fd.mu.Unlock()
 	if over {
-		s.wake <- struct{}{}
+		fd.r.notify(&s.waiter)
 	}
 	return again
 }
@@ -380,10 +400,10 @@ func (fd *FD) wakeWith(err error, read, write bool) {
 	}
 	fd.mu.Unlock()
 	if read {
-		fd.rd.wake <- struct{}{}
+		fd.r.notify(&fd.rd.waiter)
 	}
 	if write {
-		fd.wr.wake <- struct{}{}
+		fd.r.notify(&fd.wr.waiter)
 	}
 }
 

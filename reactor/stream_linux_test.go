@@ -833,9 +833,9 @@ func TestNoAllocations(t *testing.T) {
 		}
 		parks := r.Stats().Parks
 		if n := testing.AllocsPerRun(50, func() {
-			// A kick makes the reactor go round once and park again.
-			r.kick()
+			// Each kick makes the reactor go round once and park again, or retire.
 			for p := parks; p == parks; parks = r.n.parks.Load() {
+				r.activate()
 				time.Sleep(10 * time.Microsecond)
 			}
 		}); n != 0 {

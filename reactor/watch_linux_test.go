@@ -1,0 +1,191 @@
+package reactor
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestWatchersChange runs connections that are now alone on their reactor, now
+// in company, so that the reactor's goroutine and leaders take turns watching all
+// the time, while deadlines and other callers interfere. A lost wake-up hangs it.
+func TestWatchersChange(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		r.lonelyParks = 1 // before any traffic: retire at the first chance
+		const conns, rounds = 3, 1500
+		within(t, "the traffic", func() {
+			var wg sync.WaitGroup
+			for i := range conns {
+				fd, peer := tcpPair(t, r)
+				echoPeer(&wg, peer)
+				wg.Go(func() {
+					defer fd.Shutdown(unix.SHUT_WR)
+					rnd := rand.New(rand.NewPCG(uint64(i), 1))
+					msg, buf := make([]byte, 700), make([]byte, 700)
+					for round := range rounds {
+						if i > 0 && rnd.IntN(200) == 0 {
+							time.Sleep(time.Duration(rnd.IntN(1000)) * time.Microsecond) // leaves the others in less company
+						}
+						n := 1 + rnd.IntN(len(msg))
+						for j := range n {
+							msg[j] = byte(round + i + j)
+						}
+						if _, err := fd.Write(msg[:n]); err != nil {
+							t.Error(err)
+							return
+						}
+						if err := readThrough(fd, buf[:n], rnd); err != nil {
+							t.Error(err)
+							return
+						}
+						if !bytes.Equal(buf[:n], msg[:n]) {
+							t.Errorf("connection %d, round %d: the echo differs", i, round)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
+		if s := r.Stats(); s.Leads < 10 || s.Parks < 10 {
+			t.Errorf("the watcher hardly ever changed: %d leads, %d parks", s.Leads, s.Parks)
+		}
+	})
+}
+
+// readThrough fills p although deadlines pass in the middle.
+func readThrough(fd *FD, p []byte, rnd *rand.Rand) error {
+	for len(p) > 0 {
+		if rnd.IntN(4) == 0 {
+			interrupted := make(chan struct{})
+			go func() {
+				fd.SetDeadline(time.Unix(1, 0), true, false)
+				close(interrupted)
+			}()
+			defer func() { <-interrupted }()
+		}
+		n, err := fd.Read(p)
+		p = p[n:]
+		if isTimeout(err) {
+			err = fd.SetDeadline(time.Time{}, true, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fd.SetDeadline(time.Time{}, true, false)
+}
+
+// echoPeer sends back what comes from the blocking socket fd.
+func echoPeer(wg *sync.WaitGroup, fd int) {
+	wg.Go(func() {
+		p := make([]byte, 4096)
+		for {
+			n, err := peerRead(fd, p)
+			if n <= 0 || err != nil {
+				return
+			}
+			if _, err := peerWrite(fd, p[:n]); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// A leader has to be woken by whatever ends its call, and the next caller that
+// parks must be able to lead.
+func TestLeaderIsInterrupted(t *testing.T) {
+	read := func(fd *FD) chan error {
+		c := make(chan error, 1)
+		go func() {
+			_, err := fd.Read(make([]byte, 1000))
+			c <- err
+		}()
+		return c
+	}
+	want := func(what string, c chan error, want error) {
+		t.Helper()
+		within(t, what, func() {
+			if err := <-c; !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", what, err, want)
+			}
+		})
+	}
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		fd, peer := tcpPair(t, r)
+		other, otherPeer := tcpPair(t, r)
+		for range 20 {
+			first := read(fd)
+			awaitLeader(t, r, &fd.rd.waiter)
+			if err := fd.SetDeadline(time.Unix(1, 0), true, false); err != nil {
+				t.Fatal(err)
+			}
+			want("a deadline", first, os.ErrDeadlineExceeded)
+			if err := fd.SetDeadline(time.Time{}, true, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		leave := read(fd)
+		awaitLeader(t, r, &fd.rd.waiter)
+		stay := read(other)
+		awaitState(t, other, &other.rd, waiting)
+		if _, err := peerWrite(peer, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		want("data for the leader", leave, nil)
+		if _, err := peerWrite(otherPeer, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		want("data for whom it leaves behind", stay, nil)
+	})
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		fd, peer := tcpPair(t, r)
+		other, otherPeer := tcpPair(t, r)
+		first := read(fd)
+		awaitLeader(t, r, &fd.rd.waiter)
+		second := read(other) // in company
+		awaitState(t, other, &other.rd, waiting)
+		if _, err := peerWrite(otherPeer, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		want("company's data", second, nil)
+		if _, err := peerWrite(peer, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		want("the leader's data", first, nil)
+
+		first = read(fd)
+		awaitState(t, fd, &fd.rd, waiting)
+		if err := fd.Close(); err != nil {
+			t.Fatal(err)
+		}
+		want("Close", first, ErrClosed)
+		second = read(other)
+		awaitState(t, other, &other.rd, waiting)
+		if err := unix.Shutdown(otherPeer, unix.SHUT_WR); err != nil {
+			t.Fatal(err)
+		}
+		want("the peer's end", second, io.EOF)
+	})
+}
+
+// awaitLeader waits until c is asleep on the epoll descriptor.
+func awaitLeader(t testing.TB, r *Reactor, c *waiter) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); r.asleep.Load() != c; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("the call does not lead: state %d, %d parked", r.state.Load(), r.parked.Load())
+		}
+	}
+}
