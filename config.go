@@ -3,28 +3,13 @@ package netring
 import (
 	"fmt"
 	"runtime"
-
-	"github.com/netring-go/netring/reactor"
-)
-
-// Engine names the way operations reach the kernel.
-type Engine = reactor.EngineKind
-
-const (
-	// EngineAuto is EngineURing where the kernel allows it, else EngineSyscall.
-	EngineAuto = reactor.Auto
-	// EngineURing submits operations in batches, with io_uring_enter(2). It needs
-	// Linux 5.19 and a seccomp profile that admits io_uring.
-	EngineURing = reactor.URing
-	// EngineSyscall runs the same batches as plain system calls. It never touches
-	// io_uring.
-	EngineSyscall = reactor.Syscall
 )
 
 // Config configures a [Poller]. Its zero value is right for most programs.
 type Config struct {
 	// Engine is how operations reach the kernel. If EngineURing is asked for and
-	// not to be had, NewPoller fails.
+	// not to be had, NewPoller fails. The environment variable NETRING_ENGINE goes
+	// before it.
 	Engine Engine
 
 	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P, see
@@ -47,14 +32,18 @@ const (
 	defaultBufferSize = 16 << 10
 )
 
-// withDefaults returns the configuration with zero fields filled in, or says
-// what is wrong with it. The limits of the buffers are those of package bufring,
+// withDefaults returns the configuration with zero fields filled in and the
+// environment's say in it, or says what is wrong with it. The limits of the buffers are those of package bufring,
 // which says so itself.
-func (c Config) withDefaults() (Config, error) {
+func (c Config) withDefaults() (_ Config, err error) {
 	switch c.Engine {
-	case EngineAuto, EngineURing, EngineSyscall:
+	case EngineAuto, EngineURing, EngineSyscall, EngineNet:
 	default:
-		return c, fmt.Errorf("netring: Config.Engine is %v: want EngineAuto, EngineURing or EngineSyscall", c.Engine)
+		return c, fmt.Errorf("netring: Config.Engine is %v: want EngineAuto, EngineURing, EngineSyscall or EngineNet", c.Engine)
+	}
+	c.Engine, err = override(c.Engine)
+	if err != nil {
+		return c, err
 	}
 	if c.Reactors < 0 || c.Reactors > maxReactors {
 		return c, fmt.Errorf("netring: Config.Reactors is %d: want 0 (one for each P) to %d", c.Reactors, maxReactors)

@@ -18,23 +18,26 @@ import (
 // Resolving, racing of IPv6 and IPv4 (happy eyeballs), timeouts and connecting are
 // package net's; the reactor takes over the connected socket.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	switch network {
-	case "tcp", "tcp4", "tcp6", "unix":
-	default:
-		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: net.UnknownNetworkError(network)}
-	}
 	std := d.netDialer()
 	// A Poller that cannot be used is found before anybody is called.
 	p, err := acquire(d.Poller)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
 	}
+	if !p.std {
+		switch network {
+		case "tcp", "tcp4", "tcp6", "unix":
+		default:
+			err := errjoin.Join(net.UnknownNetworkError(network), p.release())
+			return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
+		}
+	}
 	sc, err := std.DialContext(ctx, network, address)
-	if err != nil {
+	if err != nil || p.std {
 		// Package net's error is what callers know; a failure to end the default
 		// Poller cannot be told next to it without changing its type.
 		_ = p.release()
-		return nil, err
+		return sc, err
 	}
 	c, err := takeOverConn(p, network, sc)
 	if err != nil {

@@ -24,19 +24,28 @@ var _ net.Listener = (*Listener)(nil)
 // Listen announces on the local network address, see [Listen]. ctx applies to
 // the resolution of the address. Its errors are *net.OpError.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	switch network {
-	case "tcp", "tcp4", "tcp6", "unix":
-	default:
-		return nil, listenError(network, nil, net.UnknownNetworkError(network))
+	p, err := acquire(lc.Poller)
+	if err != nil {
+		return nil, listenError(network, nil, err)
+	}
+	if !p.std {
+		switch network {
+		case "tcp", "tcp4", "tcp6", "unix":
+		default:
+			return nil, listenError(network, nil, errjoin.Join(net.UnknownNetworkError(network), p.release()))
+		}
 	}
 	std := lc.netListenConfig()
 	sl, err := std.Listen(ctx, network, address)
-	if err != nil {
-		return nil, err
+	if err != nil || p.std {
+		// Package net's error is what callers know; a failure to end the default
+		// Poller cannot be told next to it without changing its type.
+		_ = p.release()
+		return sl, err
 	}
-	l, err := takeOver(sl, lc)
+	l, err := takeOver(p, sl, lc)
 	if err != nil {
-		return nil, listenError(network, sl.Addr(), err)
+		return nil, listenError(network, sl.Addr(), errjoin.Join(err, p.release()))
 	}
 	l.net = network
 	return l, nil
@@ -59,9 +68,9 @@ type Listener struct {
 	fixedLocal bool        // every connection's local address is addr
 }
 
-// takeOver makes a Listener of a duplicate of sl's descriptor and closes sl. So
-// resolution, dual stack, Control, backlog and Multipath TCP are package net's.
-func takeOver(sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
+// takeOver makes a Listener of p, which has been acquired for it, of a duplicate
+// of sl's descriptor and closes sl. So resolution, dual stack, Control, backlog and Multipath TCP are package net's.
+func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
 	sysfd := -1
 	defer func() {
 		if err != nil && sysfd >= 0 {
@@ -94,12 +103,8 @@ func takeOver(sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
 	} else {
 		l.fixedLocal = true
 	}
-	p, err := acquire(lc.Poller)
-	if err != nil {
-		return nil, err
-	}
 	if l.fd, err = p.acceptor.NewListener(sysfd); err != nil {
-		return nil, errjoin.Join(err, p.release())
+		return nil, err
 	}
 	l.poller = p
 	l.cleanup = runtime.AddCleanup(l, func(o orphanListener) { o.close() }, orphanListener{l.fd, p, l.file})

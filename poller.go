@@ -28,6 +28,8 @@ type Poller struct {
 	// connection.
 	acceptor *reactor.Reactor
 
+	std bool // package net runs everything
+
 	closed atomic.Bool
 
 	// refs counts the default Poller's listeners and connections, under
@@ -39,7 +41,7 @@ type Poller struct {
 // Stats counts what a Poller did. Counters of all reactors are added up.
 type Stats struct {
 	Engine       Engine        // the engine in use; EngineSyscall if any reactor uses that
-	EngineReason string        // why EngineAuto did not pick EngineURing; "" if it did
+	EngineReason string        // why EngineAuto did not pick EngineURing, or gave it up; else ""
 	Reactors     int           // that serve connections; listeners have one more
 	Descriptors  int           // connections and listeners open now
 	Batches      uint64        // submissions to the kernel
@@ -51,6 +53,7 @@ type Stats struct {
 	Parks        uint64        // times a reactor went to sleep
 	Leads        uint64        // times a waiting caller watched in its reactor's place
 	Stale        uint64        // completions that belonged to no operation; not 0 means a bug
+	Demoted      int           // features of io_uring that failed at run time and are not used any more
 	Buffers      bufring.Stats // shared receive buffers
 }
 
@@ -61,7 +64,10 @@ func NewPoller(cfg Config) (*Poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Poller{}
+	p := &Poller{std: cfg.Engine == EngineNet}
+	if p.std {
+		return p, nil
+	}
 	for range cfg.Reactors {
 		r, err := reactor.New(reactor.Config{Engine: cfg.Engine, Buffers: cfg.Buffers, BufferSize: cfg.BufferSize})
 		if err != nil {
@@ -88,6 +94,8 @@ func (p *Poller) all() []*reactor.Reactor {
 // them with [net.ErrClosed], ends its goroutines and frees its descriptors and
 // mappings. It returns when all of that is done. A second Close returns
 // net.ErrClosed.
+//
+// With EngineNet, it closes nothing but the Poller.
 func (p *Poller) Close() error {
 	if p.closed.Swap(true) {
 		return net.ErrClosed
@@ -102,6 +110,9 @@ func (p *Poller) Close() error {
 // Stats returns the Poller's counters.
 func (p *Poller) Stats() Stats {
 	s := Stats{Reactors: len(p.reactors)}
+	if p.std {
+		s.Engine = EngineNet
+	}
 	for i, r := range p.all() {
 		rs := r.Stats()
 		if i == 0 || rs.Engine == EngineSyscall {
@@ -120,6 +131,7 @@ func (p *Poller) Stats() Stats {
 		s.Parks += rs.Parks
 		s.Leads += rs.Leads
 		s.Stale += rs.Stale
+		s.Demoted += rs.Demoted
 		s.Buffers.Buffers += rs.Buffers.Buffers
 		s.Buffers.InUse += rs.Buffers.InUse
 		s.Buffers.Taken += rs.Buffers.Taken
@@ -147,7 +159,7 @@ var defaultPoller struct {
 func acquire(p *Poller) (*Poller, error) {
 	if p != nil && !p.isDefault {
 		switch {
-		case len(p.reactors) == 0:
+		case len(p.reactors) == 0 && !p.std:
 			return nil, errNilPoller
 		case p.closed.Load():
 			return nil, net.ErrClosed

@@ -34,7 +34,8 @@ type Stats struct {
 // methods may be called concurrently.
 //
 // A Ring is in one of two modes. After Register, the kernel hands buffers out
-// and the caller reports each with Claim. Without Register, Take does both.
+// and the caller reports each with Claim. Without Register, and again after
+// Reclaim, Take does both.
 type Ring struct {
 	size  int
 	count int
@@ -171,6 +172,23 @@ func (r *Ring) recycle(id uint16) {
 	default:
 		r.free = append(r.free, id)
 	}
+}
+
+// Reclaim ends the sharing that Register began: the buffers are Take's again,
+// except for those handed out, which come back with Recycle. No submission may
+// use the ring any more: either the io_uring instance is closed, or its caller
+// has stopped asking for buffers.
+func (r *Ring) Reclaim() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || !r.registered {
+		return nil
+	}
+	r.registered = false
+	err := unix.Munmap(r.entries)
+	r.entries, r.tail = nil, 0
+	r.fillFree()
+	return err
 }
 
 // Stats returns the ring's counters.

@@ -12,7 +12,7 @@ type engine interface {
 
 	// submit has the kernel run every op of batch, without blocking, and calls
 	// finish on each, in any order. If it returns an error, the engine is broken;
-	// the ops that are not done have not reached the kernel.
+	// the ops that are not done have not been run.
 	submit(batch []*op) error
 
 	// close frees what the engine holds. The buffers are its caller's.
@@ -27,10 +27,14 @@ func newEngine(kind EngineKind, size int, bufs *bufring.Ring) (e engine, reason,
 	case Syscall:
 		return newSyscallEngine(bufs), nil, nil
 	case URing, Auto:
-		ring, err := newURing(size, bufs)
+		t, err := probe()
 		if err == nil {
-			return ring, nil, nil
+			var ring *uring
+			if ring, err = newURing(size, bufs, t); err == nil {
+				return ring, nil, nil
+			}
 		}
+		err = &Unavailable{err}
 		if kind == Auto {
 			return newSyscallEngine(bufs), err, nil
 		}

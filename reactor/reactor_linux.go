@@ -59,6 +59,7 @@ type Stats struct {
 	Parks       uint64        // times the reactor went to sleep
 	Leads       uint64        // times a caller watched in its place
 	Stale       uint64        // completions that belonged to no op: always 0
+	Demoted     int           // features of the ring given up at run time
 	Buffers     bufring.Stats // the shared receive buffers
 }
 
@@ -158,7 +159,7 @@ func (r *Reactor) Stats() Stats {
 	defer r.ringMu.Unlock()
 	s.Engine = r.eng.kind()
 	if u, ok := r.eng.(*uring); ok {
-		s.Stale = u.stale
+		s.Stale, s.Demoted = u.stale, u.demoted
 	}
 	return s
 }
@@ -296,6 +297,6 @@ func (r *Reactor) run(batch []*op) {
 
 // replaceEngine puts the syscall engine in the place of a broken one.
 func (r *Reactor) replaceEngine(why error) {
-	r.reason = fmt.Errorf("the ring broke down: %w", errjoin.Join(why, r.eng.close()))
-	r.eng = newSyscallEngine(nil)
+	r.reason = fmt.Errorf("the ring broke down: %w", errjoin.Join(why, r.eng.close(), r.bufs.Reclaim()))
+	r.eng = newSyscallEngine(r.bufs)
 }

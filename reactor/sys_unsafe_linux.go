@@ -33,6 +33,12 @@ func sysRecv(fd int32, p []byte) int32 {
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0))
 }
 
+// sysPeek is recv(2) that leaves the bytes where they are.
+func sysPeek(fd int32, p []byte) int32 {
+	return result(rawCall(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_PEEK, 0, 0))
+}
+
 func sysSend(fd int32, p []byte) int32 {
 	return result(rawCall(unix.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0))

@@ -23,7 +23,11 @@ func newTestRing(t *testing.T, size int) (*uring, *bufring.Ring) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := newURing(size, bufs)
+	tiers, err := probe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newURing(size, bufs, tiers)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -38,11 +39,12 @@ type uring struct {
 	sqes []iouring.SubmissionQueueEntry64
 	smem []byte // the memory of sqes
 	bufs *bufring.Ring
-	// nonempty says that the kernel flags a RECV that left data in the socket.
-	// The flag came with provided-buffer rings, in Linux 5.19.
-	nonempty bool
-	// directAccept says that the kernel does not know IORING_ACCEPT_DONTWAIT.
-	directAccept bool
+
+	// tiers is what of the kernel's features is in use. Those that fail at run time
+	// are taken out: then demoted counts them, and sys does their work.
+	tiers
+	demoted int
+	sys     syscallEngine
 
 	sqTail, sqFlags *uint32
 	sqMask          uint32
@@ -54,26 +56,28 @@ type uring struct {
 	stale uint64 // completions of another generation
 }
 
-// newURing sets up a ring for batches of up to size ops, a power of two, and
-// registers bufs with it if it is not nil.
-func newURing(size int, bufs *bufring.Ring) (*uring, error) {
-	// SUBMIT_ALL (5.18) keeps one malformed SQE from stopping a batch. A kernel
-	// without it does not have provided-buffer rings either.
-	params := iouring.IOURingParams{Flags: iouring.IORING_SETUP_SUBMIT_ALL}
+// newURing sets up a ring for batches of up to size ops, a power of two, that
+// uses the features in t. It registers bufs, if it is not nil, where the kernel
+// can choose from them.
+func newURing(size int, bufs *bufring.Ring, t tiers) (*uring, error) {
+	var params iouring.IOURingParams
+	if t.submitAll {
+		params.Flags |= iouring.IORING_SETUP_SUBMIT_ALL
+	}
 	fd, err := iouring.IOURingSetup(uint(size), &params)
 	if err != nil {
-		return nil, fmt.Errorf("reactor: io_uring is not to be had: %w", err)
+		return nil, os.NewSyscallError("io_uring_setup", err)
 	}
-	e := &uring{fd: fd}
+	e := &uring{fd: fd, tiers: t, bufs: bufs, sys: syscallEngine{bufs}}
 	if err := e.mapRings(&params); err != nil {
 		return nil, errjoin.Join(err, e.close())
 	}
-	if bufs != nil {
-		if err := bufs.Register(fd, bufferGroup); err != nil {
-			return nil, errjoin.Join(fmt.Errorf("reactor: provided buffers are not to be had: %w", err), e.close())
-		}
-		e.bufs = bufs
-		e.nonempty = true
+	if bufs == nil {
+		e.provided = false
+	}
+	if e.provided && bufs.Register(fd, bufferGroup) != nil {
+		e.provided = false
+		e.demoted++
 	}
 	return e, nil
 }
@@ -167,7 +171,7 @@ func (e *uring) enter(batch []*op, n uint32) error {
 		case missing == 0:
 			return nil
 		case errno != 0 && errno != unix.EINTR && errno != unix.EAGAIN && errno != unix.EBUSY, tries == maxEnterTries:
-			return e.breakdown(toSubmit, missing, errno)
+			return e.breakdown(batch, toSubmit, missing, errno)
 		}
 		// Something is left: SQEs the kernel did not take (EAGAIN, EBUSY), or
 		// completions that overflowed the queue; GETEVENTS flushes those. With
@@ -193,11 +197,32 @@ func (e *uring) enterCall(toSubmit, minComplete, flags uint32) (int, syscall.Err
 	return int(n), errno
 }
 
-// breakdown reports a ring that does not work any more. SQEs it did not take
-// are withdrawn; those it took without an answer make the ring unusable.
-func (e *uring) breakdown(toSubmit, missing uint32, errno syscall.Errno) error {
-	atomic.StoreUint32(e.sqTail, *e.sqTail-toSubmit)
+// breakdown reports a ring that does not work any more. The SQEs it did not take,
+// the last toSubmit of the batch, are left for another engine. Of those it took
+// without an answer nobody knows whether they were run: doing them again could
+// lose or repeat bytes, so they fail.
+func (e *uring) breakdown(batch []*op, toSubmit, missing uint32, errno syscall.Errno) error {
+	left := toSubmit
+	for _, o := range slices.Backward(batch) {
+		switch {
+		case o.done:
+		case left > 0:
+			left--
+			e.untake(o)
+		default:
+			e.untake(o)
+			o.finish(-int32(unix.EIO))
+		}
+	}
 	return fmt.Errorf("reactor: io_uring_enter: %w (%d operations not submitted, %d not completed)", errno, toSubmit, missing-toSubmit)
+}
+
+// untake gives back the shared buffer that fill took for o.
+func (e *uring) untake(o *op) {
+	if o.bid != noBuffer {
+		e.bufs.Recycle(uint16(o.bid))
+		o.bid = noBuffer
+	}
 }
 
 // reap handles all completions there are and returns how many belonged to the
@@ -220,7 +245,11 @@ func (e *uring) reap(batch []*op) (n uint32) {
 
 // answer records a completion in its op.
 func (e *uring) answer(o *op, res int32, flags uint32) {
-	if flags&ioringCQEFBuffer != 0 {
+	if refused(res) && e.demote(o, res) {
+		return
+	}
+	switch {
+	case flags&ioringCQEFBuffer != 0:
 		bid := uint16(flags >> ioringCQEBufferShift)
 		e.bufs.Claim(bid)
 		if res > 0 {
@@ -228,13 +257,10 @@ func (e *uring) answer(o *op, res int32, flags uint32) {
 		} else { // the kernel took a buffer, then found nothing to put in
 			e.bufs.Recycle(bid)
 		}
+	case res <= 0:
+		e.untake(o)
 	}
 	switch {
-	case o.kind == opAccept && res == -int32(unix.EINVAL) && !e.directAccept:
-		// Either the flag is unknown or the socket does not listen any more;
-		// accept4(2) tells.
-		res = sysAccept(o.sysfd, o.sa)
-		e.directAccept = res != -int32(unix.EINVAL)
 	case o.kind == opRecv && o.pooled && res == -int32(unix.ENOBUFS):
 		e.bufs.Exhausted()
 	case o.kind == opRecv && res > 0:
@@ -247,21 +273,74 @@ func (e *uring) answer(o *op, res int32, flags uint32) {
 	o.finish(res)
 }
 
+// refused reports whether res may mean that the ring does not do what it was
+// asked, a matter not of the socket but of the kernel or a restriction of it.
+func refused(res int32) bool {
+	switch syscall.Errno(-res) {
+	case unix.EINVAL, unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM, unix.EACCES:
+		return true
+	}
+	return false
+}
+
+// demote runs o, which the ring answered with res, as a system call instead. If
+// that does not say the same, the ring is not asked for such ops again. It
+// reports whether o is done.
+func (e *uring) demote(o *op, res int32) (done bool) {
+	if o.kind == opRecv && o.pooled && e.provided {
+		var b [1]byte
+		if sysPeek(o.sysfd, b[:]) == res {
+			return false
+		}
+		e.provided = false
+		// The kernel keeps its registration until the ring is closed, but is not asked
+		// for a buffer again. Unmapping memory of ours does not fail.
+		_ = e.bufs.Reclaim()
+		e.demoted++
+		e.sys.run(o)
+		return true
+	}
+	e.untake(o)
+	e.sys.run(o)
+	if o.res != res {
+		e.ops &^= 1 << o.kind
+		e.demoted++
+		if o.kind == opRecv && e.provided {
+			e.provided = false
+			_ = e.bufs.Reclaim() // as above
+		}
+	}
+	return true
+}
+
 // fill describes o in sqe. It reports false for an op that it ran on the spot.
 func (e *uring) fill(sqe *iouring.SubmissionQueueEntry64, o *op) bool {
+	if !e.ops.has(o.kind) {
+		e.sys.run(o)
+		return false
+	}
 	sqe.Reset()
 	switch o.kind {
 	case opRecv:
-		if o.pooled && e.bufs == nil {
-			o.finish(-int32(unix.ENOBUFS))
-			return false
+		buf := o.buf
+		if o.pooled && !e.provided {
+			id, ok := uint16(0), false
+			if e.bufs != nil {
+				id, ok = e.bufs.Take()
+			}
+			if !ok {
+				o.finish(-int32(unix.ENOBUFS))
+				return false
+			}
+			o.bid = int32(id)
+			buf = e.bufs.Bytes(id, e.bufs.BufferSize())
 		}
-		if o.pooled {
+		if o.pooled && e.provided {
 			sqe.PrepOperation(iouring.IORING_OP_RECV, o.sysfd, 0, 0, 0)
 			sqe.SetFlags(iouring.IOSQE_FLAGS_BUFFER_SELECT)
 			sqe.SetBufGroup(bufferGroup)
 		} else {
-			sqe.PrepOperation(iouring.IORING_OP_RECV, o.sysfd, bufAddr(o.buf), uint32(len(o.buf)), 0)
+			sqe.PrepOperation(iouring.IORING_OP_RECV, o.sysfd, bufAddr(buf), uint32(len(buf)), 0)
 		}
 		// MSG_DONTWAIT keeps the op from being left armed even if somebody with a
 		// duplicate of the descriptor has cleared O_NONBLOCK.
@@ -273,10 +352,6 @@ func (e *uring) fill(sqe *iouring.SubmissionQueueEntry64, o *op) bool {
 		sqe.PrepOperation(iouring.IORING_OP_SENDMSG, o.sysfd, uint64(uintptr(unsafe.Pointer(o.msg))), 1, 0)
 		sqe.SetOpFlags(unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL)
 	case opAccept:
-		if e.directAccept {
-			o.finish(sysAccept(o.sysfd, o.sa))
-			return false
-		}
 		o.sa.len = uint32(unsafe.Sizeof(o.sa.any))
 		sqe.PrepOperation(iouring.IORING_OP_ACCEPT, o.sysfd,
 			uint64(uintptr(unsafe.Pointer(&o.sa.any))), 0, uint64(uintptr(unsafe.Pointer(&o.sa.len))))
@@ -286,14 +361,36 @@ func (e *uring) fill(sqe *iouring.SubmissionQueueEntry64, o *op) bool {
 		sqe.SetIoprio(ioringAcceptDontwait)
 	case opClose:
 		sqe.PrepOperation(iouring.IORING_OP_CLOSE, o.sysfd, 0, 0, 0)
-	default:
-		// IORING_OP_SHUTDOWN is always handed to a kernel worker thread
-		// (REQ_F_FORCE_ASYNC), so it would outlive the submission; shutdown(2)
-		// does not block and runs here, in the op's place in the batch.
-		runDirect(o)
-		return false
 	}
 	return true
+}
+
+// ioUringProbe is struct io_uring_probe with room for every opcode.
+type ioUringProbe struct {
+	lastOp, opsLen uint8
+	_              uint16
+	_              [3]uint32
+	ops            [256]struct {
+		op, _ uint8
+		flags uint16
+		_     uint32
+	}
+}
+
+// ioUringOpSupported is IO_URING_OP_SUPPORTED, Linux 5.6.
+const ioUringOpSupported = 1 << 0
+
+// registerProbe asks the kernel which opcodes it knows (IORING_REGISTER_PROBE).
+func registerProbe(ringFD int) (map[uint8]bool, error) {
+	p := new(ioUringProbe)
+	if err := iouring.IOURingRegister(ringFD, iouring.IORING_REGISTER_PROBE, unsafe.Pointer(p), uint32(len(p.ops))); err != nil {
+		return nil, err
+	}
+	known := make(map[uint8]bool)
+	for _, o := range p.ops[:p.opsLen] {
+		known[o.op] = o.flags&ioUringOpSupported != 0
+	}
+	return known, nil
 }
 
 func bufAddr(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }

@@ -1,0 +1,80 @@
+package netring
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/reactor"
+)
+
+// Probe reports what netring finds on this system: the kernel, each feature of
+// io_uring that it uses, the limits that bear on it, and what EngineAuto is here
+// and why. It tries features on a throw-away ring, once in a process; where the
+// environment asks for "syscall" or "net", it does not touch io_uring.
+//
+// It fails if the environment asks for an engine that does not exist.
+func Probe() (*Report, error) {
+	engine, err := override(EngineAuto)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Kernel: kernelRelease(), Engine: engine, Limits: limits()}
+	if engine == EngineSyscall || engine == EngineNet {
+		r.Reason = fmt.Sprintf("%s=%v", EngineEnv, engine)
+		return r, nil
+	}
+	features, unavailable := reactor.Probe()
+	r.Features = features
+	switch {
+	case unavailable == nil:
+		r.Engine, r.Reason = EngineURing, "io_uring is available"
+	case engine == EngineAuto:
+		r.Engine, r.Reason = EngineSyscall, unavailable.Error()
+	default:
+		r.Reason = fmt.Sprintf("%s=%v, although %v", EngineEnv, engine, unavailable)
+	}
+	return r, nil
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+func limits() Limits {
+	l := Limits{
+		OpenFiles:       rlimit(unix.RLIMIT_NOFILE),
+		LockedMemory:    rlimit(unix.RLIMIT_MEMLOCK),
+		IOUringDisabled: reactor.Sysctl("io_uring_disabled"),
+		IOUringGroup:    reactor.Sysctl("io_uring_group"),
+	}
+	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+		for line := range strings.Lines(string(status)) {
+			if mode, ok := strings.CutPrefix(line, "Seccomp:"); ok {
+				l.Seccomp = map[string]string{"0": "off", "1": "strict", "2": "filter"}[strings.TrimSpace(mode)]
+			}
+		}
+	}
+	return l
+}
+
+// rlimit gives a resource limit as "soft/hard", "" if the system does not tell.
+func rlimit(resource int) string {
+	var l unix.Rlimit
+	if unix.Getrlimit(resource, &l) != nil {
+		return ""
+	}
+	text := func(n uint64) string {
+		if n == unix.RLIM_INFINITY {
+			return "unlimited"
+		}
+		return fmt.Sprint(n)
+	}
+	return text(l.Cur) + "/" + text(l.Max)
+}
