@@ -1023,7 +1023,7 @@ func TestReadLease(t *testing.T) {
 
 // Leases beyond the shared buffers have memory of their own.
 func TestReadLeaseRunsOut(t *testing.T) {
-	for _, engine := range []Engine{EngineURing, EngineSyscall} {
+	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
 			s := &stack{poller: newPoller(t, Config{Engine: engine, Reactors: 1, Buffers: 2, BufferSize: 512})}
 			var leases []Lease

@@ -21,23 +21,45 @@ type stack struct {
 	poller *Poller // of the server; nil: package net
 	dialer *Poller // of an http.Client; nil: package net
 
-	isDefault bool // use the default Poller
+	isDefault    bool          // use the default Poller
+	listenConfig *ListenConfig // used if not nil
 }
 
 // stacks runs f on package net and on netring with each engine. A Poller's
 // counters are checked afterwards.
 func stacks(t *testing.T, f func(t *testing.T, s *stack)) {
 	t.Run("net", func(t *testing.T) { f(t, &stack{name: "net"}) })
+	if os.Getenv(EngineEnv) == "net" {
+		// Through netring, but with package net's types.
+		t.Run("netring", func(t *testing.T) { f(t, &stack{name: "net", listenConfig: &ListenConfig{}}) })
+		return
+	}
 	rings(t, f)
 }
 
 // rings runs f on netring with each engine.
 func rings(t *testing.T, f func(t *testing.T, s *stack)) {
-	for _, engine := range []Engine{EngineURing, EngineSyscall} {
+	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
 			f(t, &stack{name: engine.String(), poller: newPoller(t, Config{Engine: engine})})
 		})
 	}
+}
+
+// engines returns the engines to test: both, or the one the environment asks for.
+// With NETRING_ENGINE=net there is none, and the test is skipped.
+func engines(t testing.TB) []Engine {
+	t.Helper()
+	engine, err := override(Engine(255))
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case engine == EngineNet:
+		t.Skipf("%s=net: the test is about what package net does not have", EngineEnv)
+	case engine == Engine(255):
+		return []Engine{EngineURing, EngineSyscall}
+	}
+	return []Engine{engine}
 }
 
 // newPoller returns a Poller that is closed and checked when the test ends. It
@@ -80,6 +102,9 @@ func (s *stack) listenOn(t testing.TB, network, address string) net.Listener {
 }
 
 func (s *stack) tryListen(network, address string) (net.Listener, error) {
+	if s.listenConfig != nil {
+		return s.listenConfig.Listen(context.Background(), network, address)
+	}
 	if s.poller == nil {
 		return net.Listen(network, address)
 	}

@@ -1,9 +1,13 @@
 package bufring
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
+
+	iouring "github.com/iceber/iouring-go/syscall"
+	"golang.org/x/sys/unix"
 
 	"github.com/netring-go/netring/internal/leakcheck"
 )
@@ -143,4 +147,65 @@ func TestConcurrent(t *testing.T) {
 	if n := r.Stats().InUse; n != 0 {
 		t.Errorf("%d buffers in use", n)
 	}
+}
+
+// A ring whose sharing ended goes on with Take, but for buffers still out.
+func TestReclaim(t *testing.T) {
+	r, err := New(4, 512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reclaim(); err != nil { // it was not registered
+		t.Fatal(err)
+	}
+	fd := ringFD(t)
+	if err := r.Register(fd, 7); err != nil {
+		t.Fatal(err)
+	}
+	r.Claim(2) // as a completion would say
+	if _, ok := r.Take(); ok {
+		t.Error("Take chose a buffer of the kernel's")
+	}
+	if err := r.Reclaim(); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[uint16]bool{2: true}
+	for range 3 {
+		id, ok := r.Take()
+		if !ok || seen[id] {
+			t.Fatalf("Take: %d, %v, after %v", id, ok, seen)
+		}
+		seen[id] = true
+	}
+	if _, ok := r.Take(); ok {
+		t.Error("a buffer that was out was handed out again")
+	}
+	r.Recycle(2)
+	if id, ok := r.Take(); !ok || id != 2 {
+		t.Errorf("after Recycle: %d, %v", id, ok)
+	}
+	for id := range seen {
+		r.Recycle(id)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ringFD returns an io_uring instance, or skips the test where there is none.
+func ringFD(t *testing.T) int {
+	t.Helper()
+	fd, err := iouring.IOURingSetup(1, &iouring.IOURingParams{})
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+		t.Skipf("io_uring is refused here: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Close(fd); err != nil {
+			t.Error(err)
+		}
+	})
+	return fd
 }

@@ -329,6 +329,9 @@ func TestBrokenEngine(t *testing.T) {
 		if n, err := a.Read(p[:1]); n != 1 || err != nil {
 			t.Errorf("Read: %d, %v", n, err)
 		}
+		if s := r.Stats(); s.Buffers.Taken != 1 || s.Buffers.Empty != 0 {
+			t.Errorf("the buffers did not outlive the engine: %+v", s.Buffers)
+		}
 	})
 }
 
