@@ -13,7 +13,8 @@ import (
 
 // Flags are the examples' common flags.
 type Flags struct {
-	addr, listener, engine string
+	addr, listener string
+	engine         netring.Engine
 }
 
 // Register adds the flags to fs, with addr as the default address.
@@ -21,7 +22,7 @@ func Register(fs *flag.FlagSet, addr string) *Flags {
 	var f Flags
 	fs.StringVar(&f.addr, "addr", addr, "`address` to listen on")
 	fs.StringVar(&f.listener, "listener", "netring", "netring or net: which package's listener to use")
-	fs.StringVar(&f.engine, "engine", "auto", "auto, uring or syscall: how netring reaches the kernel")
+	fs.TextVar(&f.engine, "engine", netring.EngineAuto, "auto, uring, syscall or net: how netring reaches the kernel")
 	return &f
 }
 
@@ -39,16 +40,9 @@ func (f *Flags) Listen() (ln net.Listener, what string, done func() error, err e
 	default:
 		return nil, "", nil, fmt.Errorf("-listener %q: want netring or net", f.listener)
 	}
-	engines := map[string]netring.Engine{
-		"auto": netring.EngineAuto, "uring": netring.EngineURing, "syscall": netring.EngineSyscall,
-	}
-	engine, ok := engines[f.engine]
-	if !ok {
-		return nil, "", nil, fmt.Errorf("-engine %q: want auto, uring or syscall", f.engine)
-	}
 	// netring.Listen("tcp", addr) is all it takes; a Poller of one's own is for
 	// choosing the engine and asking which one it became.
-	p, err := netring.NewPoller(netring.Config{Engine: engine})
+	p, err := netring.NewPoller(netring.Config{Engine: f.engine})
 	if err != nil {
 		return nil, "", nil, err
 	}
