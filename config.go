@@ -24,12 +24,28 @@ type Config struct {
 	// BufferSize is the size of those buffers in bytes, 512 to 1 MiB. 0 means 16384.
 	// Memory is only committed as they are used.
 	BufferSize int
+
+	// WriteBuffer, if not 0, has connections coalesce their writes: a Write of fewer
+	// bytes than this copies them and returns, and the reactor sends what has been
+	// written since with one operation per batch. 512 bytes to 16 MiB; it is also
+	// the most that a connection buffers. A Write that finds the buffer full waits,
+	// until the write deadline. A send that fails is reported by the next Write,
+	// Flush or Close. Close sends what is buffered, in the background if the peer
+	// does not take it at once: for up to 5 s, or until the write deadline, and
+	// only as long as the Poller lives. CloseWrite and whatever else works on the
+	// socket itself (ReadFrom, File, Detach, SyscallConn's Write) wait until it is
+	// sent. It pays where a connection makes many small writes: pipelined requests,
+	// broadcasts. A ListenConfig or Dialer can have a value of its own.
+	WriteBuffer int
 }
 
 const (
 	maxReactors       = 1024
 	defaultBuffers    = 256
 	defaultBufferSize = 16 << 10
+
+	minWriteBuffer = 512
+	maxWriteBuffer = 16 << 20
 )
 
 // withDefaults returns the configuration with zero fields filled in and the
@@ -59,6 +75,9 @@ func (c Config) withDefaults() (_ Config, err error) {
 	}
 	if c.BufferSize != 0 && (c.BufferSize < 512 || c.BufferSize > 1<<20) {
 		return c, fmt.Errorf("netring: Config.BufferSize is %d bytes: want 0 (%d) or 512 to 1048576", c.BufferSize, defaultBufferSize)
+	}
+	if c.WriteBuffer != 0 && (c.WriteBuffer < minWriteBuffer || c.WriteBuffer > maxWriteBuffer) {
+		return c, fmt.Errorf("netring: Config.WriteBuffer is %d bytes: want 0 (none) or %d to %d", c.WriteBuffer, minWriteBuffer, maxWriteBuffer)
 	}
 	if c.BufferSize == 0 {
 		c.BufferSize = defaultBufferSize

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/netring-go/netring/internal/errjoin"
 	"github.com/netring-go/netring/reactor"
 )
 
@@ -31,11 +30,17 @@ type Conn struct {
 }
 
 // newConn makes the connected socket sysfd a Conn of p, which has been acquired
-// for it. On failure the caller still owns both.
-func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Addr) (*Conn, error) {
+// for it, with a write buffer of the given size. On failure the caller still
+// owns both.
+func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Addr, buffer int) (*Conn, error) {
 	fd, err := p.place().NewFD(sysfd, tcp)
 	if err != nil {
 		return nil, err
+	}
+	if buffer > 0 {
+		// Nothing is buffered yet, so this fails only if the Poller is closed already;
+		// then every call says so.
+		_ = fd.SetWriteBuffering(buffer)
 	}
 	c := &Conn{fd: fd, poller: p, net: network, laddr: laddr, raddr: raddr}
 	c.cleanup = runtime.AddCleanup(c, func(o orphan) { o.close() }, orphan{fd, p})
@@ -49,11 +54,7 @@ type orphan struct {
 }
 
 // close has nobody to report an error to.
-func (o orphan) close() {
-	if err := o.fd.Close(); !errors.Is(err, net.ErrClosed) {
-		_ = o.poller.release()
-	}
-}
+func (o orphan) close() { _ = o.fd.CloseThen(o.poller.release) }
 
 func (c *Conn) ok() bool { return c != nil && c.fd != nil }
 
@@ -86,15 +87,14 @@ func (c *Conn) Write(p []byte) (int, error) {
 }
 
 // Close implements net.Conn. Calls under way return net.ErrClosed. When Close
-// returns, the descriptor is free.
+// returns, the descriptor is free, unless writes were buffered, see [Config].
 func (c *Conn) Close() error {
 	if !c.ok() {
 		return syscall.EINVAL
 	}
-	err := c.fd.Close()
+	err := c.fd.CloseThen(c.poller.release)
 	if !errors.Is(err, net.ErrClosed) {
 		c.cleanup.Stop()
-		err = errjoin.Join(err, c.poller.release())
 	}
 	return c.opError("close", "close", err)
 }

@@ -241,13 +241,13 @@ func TestRow03Errors(t *testing.T) {
 			must(t, client.Close())
 			_, err := server.Read(make([]byte, 10))
 			checkOpError(t, err, "read", server.LocalAddr(), server.RemoteAddr(), syscall.ECONNRESET, syscall.ECONNRESET)
-			_, err = server.Write([]byte("x"))
+			_, err = writeOut(server, []byte("x"))
 			checkOpError(t, err, "write", server.LocalAddr(), server.RemoteAddr(), syscall.EPIPE, syscall.EPIPE)
 		})
 		t.Run("EPIPE", func(t *testing.T) {
 			server, _ := s.pair(t)
 			must(t, server.(interface{ CloseWrite() error }).CloseWrite())
-			_, err := server.Write([]byte("x"))
+			_, err := writeOut(server, []byte("x"))
 			checkOpError(t, err, "write", server.LocalAddr(), server.RemoteAddr(), syscall.EPIPE, syscall.EPIPE)
 		})
 		t.Run("nil", func(t *testing.T) {

@@ -36,6 +36,10 @@ type Dialer struct {
 	// Poller runs the connections. nil means the default Poller.
 	Poller *Poller
 
+	// WriteBuffer is the write buffer of the connections in bytes, see [Config]. 0
+	// means the Poller's, a negative size none.
+	WriteBuffer int
+
 	std net.Dialer // keeps the Multipath TCP setting only
 }
 

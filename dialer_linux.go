@@ -32,6 +32,10 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 			return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
 		}
 	}
+	buffer, err := p.writeBuffer("Dialer.WriteBuffer", d.WriteBuffer)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: errjoin.Join(err, p.release())}
+	}
 	sc, err := std.DialContext(ctx, network, address)
 	if err != nil || p.std {
 		// Package net's error is what callers know; a failure to end the default
@@ -39,7 +43,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		_ = p.release()
 		return sc, err
 	}
-	c, err := takeOverConn(p, network, sc)
+	c, err := takeOverConn(p, network, sc, buffer)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: sc.LocalAddr(), Addr: sc.RemoteAddr(), Err: errjoin.Join(err, p.release())}
 	}
@@ -47,7 +51,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 }
 
 // takeOverConn makes a Conn of a duplicate of sc's descriptor and closes sc.
-func takeOverConn(p *Poller, network string, sc net.Conn) (*Conn, error) {
+func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (*Conn, error) {
 	sysfd, err := duplicate(sc.(syscall.Conn))
 	if err = errjoin.Join(err, sc.Close()); err != nil {
 		if sysfd >= 0 {
@@ -63,7 +67,7 @@ func takeOverConn(p *Poller, network string, sc net.Conn) (*Conn, error) {
 		}
 		tcp = protocol == unix.IPPROTO_TCP
 	}
-	c, err := newConn(p, sysfd, tcp, network, sc.LocalAddr(), sc.RemoteAddr())
+	c, err := newConn(p, sysfd, tcp, network, sc.LocalAddr(), sc.RemoteAddr(), buffer)
 	if err != nil {
 		return nil, errjoin.Join(err, unix.Close(sysfd))
 	}

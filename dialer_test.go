@@ -273,7 +273,7 @@ func TestRow03ErrorTaxonomy(t *testing.T) {
 		})},
 		{"EPIPE", onPair(func(t *testing.T, server, client net.Conn) error {
 			must(t, server.(interface{ CloseWrite() error }).CloseWrite())
-			_, err := server.Write(buf)
+			_, err := writeOut(server, buf)
 			return err
 		})},
 		{"read timed out", onPair(func(t *testing.T, server, client net.Conn) error {

@@ -99,7 +99,7 @@ func runSequential(t testing.TB, s *stack, data []byte) string {
 				buf[i] = next
 				next++
 			}
-			k, err := c.Write(buf)
+			k, err := writeOut(c, buf)
 			if err == nil {
 				sent[p] = next
 				inFlight[p] += k

@@ -153,3 +153,22 @@ func ExampleConn_ReadFrom() {
 	// 11 <nil>
 	// MIT License <nil>
 }
+
+func ExampleConn_Flush() {
+	server, client := connect()
+	defer server.Close()
+	defer client.Close()
+	if err := server.SetWriteBuffering(64 << 10); err != nil {
+		log.Fatal(err)
+	}
+	for range 3 {
+		fmt.Fprint(server, "tick ") // is copied, and sent with the reactor's next batch
+	}
+	fmt.Println(server.Flush()) // the kernel has it all
+	got := make([]byte, 15)
+	io.ReadFull(client, got)
+	fmt.Printf("%s\n", got)
+	// Output:
+	// <nil>
+	// tick tick tick
+}

@@ -31,6 +31,10 @@ type ListenConfig struct {
 	// Poller runs the listener and its connections. nil means the default Poller.
 	Poller *Poller
 
+	// WriteBuffer is the write buffer of accepted connections in bytes, see
+	// [Config]. 0 means the Poller's, a negative size none.
+	WriteBuffer int
+
 	std net.ListenConfig // keeps the Multipath TCP setting only
 }
 

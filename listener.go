@@ -35,6 +35,10 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 			return nil, listenError(network, nil, errjoin.Join(net.UnknownNetworkError(network), p.release()))
 		}
 	}
+	buffer, err := p.writeBuffer("ListenConfig.WriteBuffer", lc.WriteBuffer)
+	if err != nil {
+		return nil, listenError(network, nil, errjoin.Join(err, p.release()))
+	}
 	std := lc.netListenConfig()
 	sl, err := std.Listen(ctx, network, address)
 	if err != nil || p.std {
@@ -47,7 +51,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	if err != nil {
 		return nil, listenError(network, sl.Addr(), errjoin.Join(err, p.release()))
 	}
-	l.net = network
+	l.net, l.buffer = network, buffer
 	return l, nil
 }
 
@@ -63,6 +67,7 @@ type Listener struct {
 
 	socket     socketOptions
 	file       *socketFile // nil: none to remove on Close
+	buffer     int         // WriteBuffer of accepted connections
 	inherits   atomic.Bool // accepted sockets are known to have the options
 	noInherit  atomic.Bool // they are known not to have them
 	fixedLocal bool        // every connection's local address is addr
@@ -211,7 +216,7 @@ func (l *Listener) adopt(a reactor.Accepted) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newConn(p, a.Sysfd, tcp, l.net, laddr, netAddr(a.Peer))
+	c, err := newConn(p, a.Sysfd, tcp, l.net, laddr, netAddr(a.Peer), l.buffer)
 	if err != nil {
 		return nil, errjoin.Join(err, p.release())
 	}

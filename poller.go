@@ -28,7 +28,8 @@ type Poller struct {
 	// connection.
 	acceptor *reactor.Reactor
 
-	std bool // package net runs everything
+	std    bool // package net runs everything
+	buffer int  // Config.WriteBuffer
 
 	closed atomic.Bool
 
@@ -64,7 +65,7 @@ func NewPoller(cfg Config) (*Poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Poller{std: cfg.Engine == EngineNet}
+	p := &Poller{std: cfg.Engine == EngineNet, buffer: cfg.WriteBuffer}
 	if p.std {
 		return p, nil
 	}

@@ -32,6 +32,9 @@ func TestConfigOutOfRange(t *testing.T) {
 		{Config{BufferSize: 100}, "Config.BufferSize is 100"},
 		{Config{BufferSize: 2 << 20}, "Config.BufferSize is 2097152"},
 		{Config{BufferSize: -1}, "Config.BufferSize is -1"},
+		{Config{WriteBuffer: 100}, "Config.WriteBuffer is 100"},
+		{Config{WriteBuffer: -1}, "Config.WriteBuffer is -1"},
+		{Config{WriteBuffer: 17 << 20}, "Config.WriteBuffer is 17825792"},
 	} {
 		p, err := NewPoller(tc.cfg)
 		if err == nil {
@@ -201,4 +204,40 @@ func TestStats(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 	})
+}
+
+// A listener's or dialer's own write buffer goes before the Poller's.
+func TestWriteBufferOfListenConfigAndDialer(t *testing.T) {
+	for _, engine := range engines(t) {
+		p := newPoller(t, Config{Engine: engine, WriteBuffer: 1024})
+		for _, tc := range []struct{ own, want int }{{0, 1024}, {-1, 0}, {4096, 4096}} {
+			lc := ListenConfig{Poller: p, WriteBuffer: tc.own}
+			ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+			must(t, err)
+			d := Dialer{Poller: p, WriteBuffer: tc.own}
+			client, err := d.Dial("tcp", ln.Addr().String())
+			must(t, err)
+			server, err := ln.Accept()
+			must(t, err)
+			for what, c := range map[string]net.Conn{"dialled": client, "accepted": server} {
+				if got := c.(*Conn).fd.WriteBuffering(); got != tc.want {
+					t.Errorf("%s, %d of its own: the buffer is %d, want %d", what, tc.own, got, tc.want)
+				}
+				must(t, c.(*Conn).SetWriteBuffering(0))
+				if err := c.(*Conn).SetWriteBuffering(5); err == nil || !strings.Contains(err.Error(), "5 bytes: want 0 (none) or 512") {
+					t.Errorf("SetWriteBuffering(5): %v", err)
+				}
+				must(t, c.Close())
+			}
+			must(t, ln.Close())
+		}
+		lc := ListenConfig{Poller: p, WriteBuffer: 1}
+		if _, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "ListenConfig.WriteBuffer: 1 bytes") {
+			t.Errorf("Listen: %v", err)
+		}
+		d := Dialer{Poller: p, WriteBuffer: 1}
+		if _, err := d.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "Dialer.WriteBuffer: 1 bytes") {
+			t.Errorf("Dial: %v", err)
+		}
+	}
 }

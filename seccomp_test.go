@@ -161,9 +161,9 @@ func sandboxed(t *testing.T, name, engine, tests string) string {
 // failures is the part of a verbose test's output that tells what went wrong.
 func failures(out []byte) []byte {
 	if i := bytes.Index(out, []byte("--- FAIL")); i >= 0 {
-		out = out[max(0, i-2000):]
+		out = out[max(0, i-4000):]
 	}
-	return out[max(0, len(out)-8000):]
+	return out[:min(len(out), 8000)]
 }
 
 // suites are the tests that have to pass in every sandbox.

@@ -52,6 +52,15 @@ func (h *handoff) requeue(ops ...*op) {
 	h.mu.Unlock()
 }
 
+// add queues o for the reactor, and reports whether that runs: otherwise the
+// caller must see to it.
+func (h *handoff) add(o *op) (running bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pending = append(h.pending, o)
+	return h.running
+}
+
 // take moves up to len(batch) pending ops into batch, but stops before an op
 // that would bring the batch above maxBytes of caller memory.
 func (h *handoff) take(batch []*op, maxBytes int) []*op {

@@ -246,6 +246,9 @@ func (l *Listener) Close() error {
 	return err
 }
 
+// abandon implements eventHandler.
+func (l *Listener) abandon() {}
+
 // Leftover returns for how long a closed listener still hands out connections: 0
 // if it has none.
 func (l *Listener) Leftover() time.Duration {

@@ -30,6 +30,7 @@ type op struct {
 
 	kind   opKind
 	pooled bool // opRecv: receive into a shared buffer, not into buf
+	late   bool // opSend: the owner, an FD, sets buf when the batch is submitted
 	how    uint8
 	sysfd  int32
 	epoch  uint32 // the readiness epoch when the op was queued

@@ -34,6 +34,12 @@ func (fd *FD) raw(s *side, share bool, body func(wait Waiting) error) error {
 	s.call.Lock()
 	defer s.call.Unlock()
 	fd.mu.Lock()
+	if s == &fd.wr {
+		if err := fd.drain(); err != nil {
+			fd.mu.Unlock()
+			return err
+		}
+	}
 	unread := s == &fd.rd && len(fd.chunk) > 0
 	closing := fd.closing
 	if share && !closing {
@@ -76,10 +82,6 @@ func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
 		if s.exhausted(epoch) || fd.closing || s.expired {
 			continue // the loop's beginning says what it is
 		}
-		s.state, s.manual = waiting, true
-		fd.mu.Unlock()
-		fd.r.await(&s.waiter)
-		fd.mu.Lock()
-		s.manual, s.resume = false, false
+		fd.pause(s)
 	}
 }

@@ -176,6 +176,7 @@ func (r *Reactor) Close() error {
 		if err := h.Close(); err != nil && !errors.Is(err, ErrClosed) {
 			errs = append(errs, err)
 		}
+		h.abandon()
 	}
 	// A descriptor whose Close was under way elsewhere may not be gone yet.
 	r.slots.awaitEmpty()
@@ -267,6 +268,13 @@ func (r *Reactor) submit(o *op) {
 	}
 }
 
+// submitLater gets o run with the next batch, by the reactor's goroutine.
+func (r *Reactor) submitLater(o *op) {
+	if !r.add(o) {
+		r.activate()
+	}
+}
+
 // runDirect runs o on the calling goroutine with plain system calls, outside the
 // ring and its lock.
 func (r *Reactor) runDirect(o *op) {
@@ -278,6 +286,11 @@ func (r *Reactor) runDirect(o *op) {
 
 // run submits a batch and handles its completions.
 func (r *Reactor) run(batch []*op) {
+	for _, o := range batch {
+		if o.late {
+			o.owner.(*FD).prepare(o)
+		}
+	}
 	r.ringMu.Lock()
 	if err := r.eng.submit(batch); err != nil {
 		r.replaceEngine(err)

@@ -25,6 +25,8 @@ type eventHandler interface {
 	// nudge has every call that waits for readiness look again.
 	nudge()
 	Close() error
+	// abandon ends what a Close still waits for in the background.
+	abandon()
 }
 
 // slotID names a registration: a slot of the table and the slot's generation,

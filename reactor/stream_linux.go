@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/errjoin"
 )
 
 // maxTransfer bounds one RECV or SEND, as package net bounds its calls.
@@ -29,6 +31,7 @@ type FD struct {
 	direct bool
 
 	rd, wr side
+	co     *coalescer // nil: writes have never been coalesced
 
 	// The rest of a chunk that an earlier small read brought along, and the shared
 	// buffer it is in, if it is in one.
@@ -98,6 +101,15 @@ func (fd *FD) Write(p []byte) (int, error) {
 	raceWrite(p)
 	fd.mu.Lock()
 	if err := fd.startable(s, true); err != nil {
+		fd.mu.Unlock()
+		return 0, err
+	}
+	if fd.coalescing(len(p)) {
+		n, err := fd.writeBuffered(p)
+		fd.mu.Unlock()
+		return n, err
+	}
+	if err := fd.drain(); err != nil {
 		fd.mu.Unlock()
 		return 0, err
 	}
@@ -182,7 +194,11 @@ func (fd *FD) event(events uint32, ops *[maxEventOps]*op) (n int) {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if fd.closing {
-		return 0
+		if events&toWrite != 0 {
+			fd.wr.waiter.event()
+			n = fd.flushOnEvent(ops[:])
+		}
+		return n
 	}
 	if events&final != 0 {
 		fd.sticky = true
@@ -192,6 +208,9 @@ func (fd *FD) event(events uint32, ops *[maxEventOps]*op) (n int) {
 	}
 	if events&toWrite != 0 && fd.wr.waiter.event() {
 		n += fd.proceed(&fd.wr, ops[n:])
+	}
+	if events&toWrite != 0 {
+		n += fd.flushOnEvent(ops[n:])
 	}
 	return n
 }
@@ -231,6 +250,9 @@ func (fd *FD) complete(o *op) (again bool) {
 	if o.kind == opClose {
 		fd.closed <- struct{}{}
 		return false
+	}
+	if o.late {
+		return fd.flushed(o)
 	}
 	s := &fd.rd
 	fd.mu.Lock()
@@ -408,20 +430,47 @@ func (fd *FD) wakeWith(err error, read, write bool) {
 }
 
 // Close wakes parked calls with ErrClosed and closes the descriptor once the
-// ops under way are done. It returns when the descriptor is free again. A
-// second Close returns ErrClosed.
-func (fd *FD) Close() error {
+// ops under way are done. It returns when the descriptor is free again, unless
+// coalesced writes are left that the socket does not take at once: those are sent
+// in the background, for a while. A second Close returns ErrClosed.
+func (fd *FD) Close() error { return fd.CloseThen(nil) }
+
+// CloseThen is Close. If done is not nil and it is not a second Close, done is
+// called when the descriptor is free, before CloseThen returns or afterwards.
+func (fd *FD) CloseThen(done func() error) error {
 	fd.mu.Lock()
 	if !fd.startClose() {
 		fd.mu.Unlock()
 		return ErrClosed
 	}
 	quiet := fd.quiet
+	busy, stuck := fd.linger()
 	fd.dropChunk()
 	fd.wakeWith(ErrClosed, fd.rd.interrupt(), fd.wr.interrupt()) // unlocks
-	err := fd.finishClose(quiet)
-	fd.r.slots.gone()
-	return err
+	finish := func() error {
+		err := errjoin.Join(fd.closeError(), fd.finishClose(quiet))
+		fd.r.slots.gone()
+		if done != nil {
+			err = errjoin.Join(err, done())
+		}
+		return err
+	}
+	if !busy {
+		return finish()
+	}
+	select {
+	case <-quiet:
+		return finish()
+	case <-stuck:
+	}
+	timer := time.AfterFunc(fd.lingerTime(), fd.abandon)
+	go func() {
+		<-quiet
+		timer.Stop()
+		// Nobody is left to be told of an error.
+		_ = finish()
+	}()
+	return nil
 }
 
 // SetDirectWrites has a Write that finds room in the socket make its system call
@@ -433,7 +482,14 @@ func (fd *FD) SetDirectWrites() { fd.direct = true }
 
 // Shutdown shuts down the reading (unix.SHUT_RD) or writing (unix.SHUT_WR) half
 // of the connection. Its errors are ErrClosed and syscall.Errno.
+//
+// Coalesced writes are sent before the writing half is shut down.
 func (fd *FD) Shutdown(how int) error {
+	if how != unix.SHUT_RD {
+		if err := fd.drainFirst(); err != nil {
+			return err
+		}
+	}
 	c := &shutdownCall{wake: make(chan struct{}, 1), fd: fd}
 	c.op.init(c, opShutdown, fd.sysfd)
 	c.op.how = uint8(how)

@@ -54,7 +54,7 @@ func (v *iovecs) advance(n int) (done bool) {
 // Writev writes all of the pieces, in order, as one Write: no other write comes
 // in between. It returns the number of bytes written. bufs is not changed. Its
 // errors are Write's.
-func (fd *FD) Writev(bufs [][]byte) (int, error) {
+func (fd *FD) Writev(bufs [][]byte) (n int, err error) {
 	s := &fd.wr
 	s.call.Lock()
 	defer s.call.Unlock()
@@ -63,6 +63,25 @@ func (fd *FD) Writev(bufs [][]byte) (int, error) {
 	}
 	fd.mu.Lock()
 	if err := fd.startable(s, true); err != nil {
+		fd.mu.Unlock()
+		return 0, err
+	}
+	total := 0
+	for _, p := range bufs {
+		total += len(p)
+	}
+	if fd.coalescing(total) {
+		defer fd.mu.Unlock()
+		for _, p := range bufs {
+			k, err := fd.writeBuffered(p)
+			n += k
+			if err != nil {
+				return n, err
+			}
+		}
+		return n, nil
+	}
+	if err := fd.drain(); err != nil {
 		fd.mu.Unlock()
 		return 0, err
 	}

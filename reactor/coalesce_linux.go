@@ -1,0 +1,304 @@
+package reactor
+
+import (
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// closeLinger bounds how long a connection outlives its Close to send what was
+// written, as a socket lingers in the kernel.
+const closeLinger = 5 * time.Second
+
+// keepBuffer is the size in bytes above which an empty buffer is given back.
+const keepBuffer = 16 << 10
+
+// coalescer makes one send of many writes. A Write copies into buf and returns;
+// the op, queued with the reactor, takes whatever is in buf when its batch is
+// submitted. It is guarded by the FD's mutex; the FD is held while it is busy.
+type coalescer struct {
+	limit int    // bytes that buf and out hold together; 0: off
+	buf   []byte // written, and not on its way
+	out   []byte // on its way; op.buf is what is left of it
+	op    op
+	state waiterState
+	err   error // why a send failed; what was buffered is lost
+	told  bool  // somebody has got err
+
+	// Of an FD that is closing:
+	stuck   chan struct{} // closed when the socket takes no more for now
+	abandon bool          // do not wait for the socket
+}
+
+// SetWriteBuffering has writes of fewer than limit bytes copied and sent with
+// the next batch, together with others; 0 ends that. It first sends what is
+// buffered. Its errors are ErrClosed, os.ErrDeadlineExceeded and syscall.Errno.
+func (fd *FD) SetWriteBuffering(limit int) error {
+	fd.wr.call.Lock()
+	defer fd.wr.call.Unlock()
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if fd.closing {
+		return ErrClosed
+	}
+	if err := fd.drain(); err != nil {
+		return err
+	}
+	if fd.co == nil && limit > 0 {
+		fd.co = new(coalescer)
+		fd.co.op.init(fd, opSend, fd.sysfd)
+		fd.co.op.late = true
+	}
+	if fd.co != nil {
+		fd.co.limit = limit
+	}
+	return nil
+}
+
+// WriteBuffering returns the limit that SetWriteBuffering set.
+func (fd *FD) WriteBuffering() int {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if fd.co == nil {
+		return 0
+	}
+	return fd.co.limit
+}
+
+// Flush waits until the kernel has taken everything written. Its errors are
+// Write's.
+func (fd *FD) Flush() error {
+	fd.wr.call.Lock()
+	defer fd.wr.call.Unlock()
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if err := fd.startable(&fd.wr, true); err != nil {
+		return err
+	}
+	return fd.drain()
+}
+
+// coalescing reports whether a Write of n bytes is to be copied.
+func (fd *FD) coalescing(n int) bool { return fd.co != nil && n < fd.co.limit }
+
+// drain waits until nothing is buffered. The caller has the write side's call
+// lock and fd.mu.
+func (fd *FD) drain() error {
+	co := fd.co
+	if co == nil {
+		return nil
+	}
+	for {
+		if fd.closing {
+			return ErrClosed
+		}
+		if err := co.failure(); err != nil || co.state == idle {
+			return err
+		}
+		if err := fd.startable(&fd.wr, true); err != nil {
+			return err
+		}
+		fd.pause(&fd.wr)
+	}
+}
+
+// drainFirst is drain for whoever has neither lock.
+func (fd *FD) drainFirst() error {
+	fd.mu.Lock()
+	nothing := fd.co == nil || fd.co.told // what failed is lost, and known to be
+	fd.mu.Unlock()
+	if nothing {
+		return nil
+	}
+	fd.wr.call.Lock()
+	defer fd.wr.call.Unlock()
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	return fd.drain()
+}
+
+// failure returns why a send failed, if one has.
+func (co *coalescer) failure() error {
+	if co.err != nil {
+		co.told = true
+	}
+	return co.err
+}
+
+// pause waits for anything to happen to s. fd.mu is held, but not meanwhile.
+func (fd *FD) pause(s *side) {
+	s.state, s.manual = waiting, true
+	fd.mu.Unlock()
+	fd.r.await(&s.waiter)
+	fd.mu.Lock()
+	s.manual, s.resume = false, false
+}
+
+// writeBuffered copies p to the buffer, waiting while that is full. The caller
+// has the write side's call lock and fd.mu.
+func (fd *FD) writeBuffered(p []byte) (n int, err error) {
+	co := fd.co
+	for {
+		if err := co.failure(); err != nil {
+			return n, err
+		}
+		k := min(len(p), co.limit-len(co.buf)-len(co.out))
+		co.buf = append(co.buf, p[:k]...)
+		p = p[k:]
+		n += k
+		if k > 0 && co.state == idle {
+			co.state = queued
+			fd.hold(1)
+			fd.r.submitLater(&co.op)
+		}
+		if len(p) == 0 {
+			return n, nil
+		}
+		fd.pause(&fd.wr)
+		if err := fd.startable(&fd.wr, true); err != nil {
+			return n, err
+		}
+	}
+}
+
+// prepare gives the coalescer's op what has been written, right before its batch
+// is submitted.
+func (fd *FD) prepare(o *op) {
+	co := fd.co
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if len(o.buf) == 0 {
+		co.out, co.buf = co.buf, co.out[:0]
+		o.buf = co.out
+	}
+	o.epoch = fd.wr.epoch
+	o.done = false
+}
+
+// flushed handles the answer to the coalescer's op and reports whether it has to
+// be run again.
+func (fd *FD) flushed(o *op) (again bool) {
+	co := fd.co
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	switch errno := o.errno(); {
+	case o.res >= 0:
+		if o.buf = o.buf[o.res:]; len(o.buf) == 0 {
+			co.out = co.out[:0]
+		}
+	case errno == unix.EAGAIN:
+		fd.wr.exhausted(o.epoch)
+	case errno == unix.EINTR:
+	default:
+		co.fail(errno)
+	}
+	switch {
+	case len(o.buf) == 0 && len(co.buf) == 0:
+		fd.rest()
+	case fd.wr.ready:
+		again = true
+	case co.abandon:
+		co.fail(ErrClosed)
+		fd.rest()
+	default:
+		co.state = waiting
+		if co.stuck != nil {
+			close(co.stuck)
+			co.stuck = nil
+		}
+	}
+	if s := &fd.wr; s.state == waiting && s.manual {
+		fd.nudgeSide(s) // there is room, or nothing left
+	}
+	return again
+}
+
+// fail gives up what is buffered.
+func (co *coalescer) fail(err error) {
+	co.err = err
+	co.buf, co.out, co.op.buf = nil, nil, nil
+}
+
+// rest ends a busy spell of the coalescer. fd.mu is held.
+func (fd *FD) rest() {
+	co := fd.co
+	co.state = idle
+	if cap(co.buf) > keepBuffer {
+		co.buf = nil
+	}
+	if cap(co.out) > keepBuffer {
+		co.out = nil
+	}
+	co.op.buf = nil
+	fd.unhold(1)
+}
+
+// flushOnEvent puts the coalescer's op in ops if it waited for room in the socket.
+// fd.mu is held.
+func (fd *FD) flushOnEvent(ops []*op) int {
+	if fd.co == nil || fd.co.state != waiting {
+		return 0
+	}
+	fd.co.state = queued
+	ops[0] = &fd.co.op
+	return 1
+}
+
+// linger is called by Close, with fd.mu held, and reports whether there are bytes
+// to be sent before the descriptor can be closed. stuck is closed as soon as the
+// socket takes no more of them at once.
+func (fd *FD) linger() (busy bool, stuck <-chan struct{}) {
+	co := fd.co
+	if co == nil || co.state == idle {
+		return false, nil
+	}
+	ch := make(chan struct{})
+	if co.state == waiting {
+		close(ch)
+	} else {
+		co.stuck = ch
+	}
+	return true, ch
+}
+
+// lingerTime is how long a Close may wait for the socket: until the write
+// deadline, or for closeLinger.
+func (fd *FD) lingerTime() time.Duration {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if d := fd.wr.deadline; !d.IsZero() {
+		return min(max(time.Until(d), 0), closeLinger)
+	}
+	return closeLinger
+}
+
+// abandon implements eventHandler: what is buffered is sent only if the socket
+// takes it at once.
+func (fd *FD) abandon() {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	co := fd.co
+	if co == nil || co.state == idle || !fd.closing {
+		return
+	}
+	co.abandon = true
+	if co.state == waiting {
+		co.fail(ErrClosed)
+		fd.rest()
+	}
+}
+
+// closeError is the error of a failed send that nobody was told of.
+func (fd *FD) closeError() error {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if fd.co == nil || fd.co.told {
+		return nil
+	}
+	err := fd.co.failure()
+	if _, ok := err.(syscall.Errno); !ok {
+		return nil // it was given up by Close itself
+	}
+	return err
+}
