@@ -1,8 +1,9 @@
 package main
 
 import (
-	"math"
+	"bytes"
 	"os"
+	"os/exec"
 	"os/signal"
 	"regexp"
 	"strings"
@@ -19,71 +20,108 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestEveryRow runs every workload for a moment against every server: the load
-// generator checks the answers.
-func TestEveryRow(t *testing.T) {
+// ownImpls are the implementations of this program, and the one in C.
+var ownImpls = []string{"net", "uring", "syscall", "uring+cw", "syscall+cw", "uring+lease", "syscall+lease", "c-epoll"}
+
+// testBench returns a bench for very short turns.
+func testBench(t *testing.T, out *bytes.Buffer, impls ...string) *bench {
+	t.Helper()
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt)
-	defer signal.Stop(stop)
-	b := &bench{rounds: 1, dur: 20 * time.Millisecond, impls: []string{"net", "uring", "syscall"}, stop: stop}
-	if err := b.setting("shared", regexp.MustCompile("")); err != nil {
-		if strings.Contains(err.Error(), "did not start") {
-			t.Skipf("io_uring is refused here: %v", err)
+	b := &bench{
+		rounds: 1, dur: 20 * time.Millisecond, impls: impls, idle: 200, out: out, stop: stop,
+		builds: builds{peerDir: "peers"},
+	}
+	t.Cleanup(func() {
+		signal.Stop(stop)
+		if err := b.builds.close(); err != nil {
+			t.Error(err)
 		}
+	})
+	return b
+}
+
+// TestEveryRow runs every workload for a moment against every implementation that
+// it applies to: the load generator checks the answers.
+func TestEveryRow(t *testing.T) {
+	var out bytes.Buffer
+	b := testBench(t, &out, ownImpls...)
+	ws, err := b.setting("shared", regexp.MustCompile(""))
+	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestMedianAndRatio(t *testing.T) {
-	res := func(requests int64) loadResult { return loadResult{Requests: requests, Elapsed: time.Second} }
-	a := []loadResult{res(100), res(400), res(200)}
-	b := []loadResult{res(50), res(100), res(400)}
-	if m := median(a, rate); m != 200 {
-		t.Errorf("median %v", m)
-	}
-	if m := median(a[:2], rate); m != 250 {
-		t.Errorf("median of two %v", m)
-	}
-	if r := ratio(a, b, rate); r != 2 { // of 2, 4 and 0.5
-		t.Errorf("ratio %v", r)
-	}
-}
-
-func TestCheckHTTP(t *testing.T) {
-	good := "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
-	var l loader
-	if err := l.checkHTTP([]byte(good)); err != nil || l.reply != len(good) {
-		t.Errorf("%v, length %d, want %d", err, l.reply, len(good))
-	}
-	for _, bad := range []string{"HTTP/1.1 500 no\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"} {
-		var l loader
-		if err := l.checkHTTP([]byte(bad)); err == nil {
-			t.Errorf("%q was taken for an answer", bad)
+	_, noGCC := exec.LookPath("gcc")
+	for i, r := range rows(b.idle) {
+		w := ws[i]
+		for _, impl := range ownImpls {
+			_, applies := r.serverOf(impl)
+			res, has := w.Rounds[0][impl]
+			switch reason := w.LeftOut[impl]; {
+			case !applies:
+				if has || reason != "" {
+					t.Errorf("%s: %s has a result or a reason (%s), though it does not apply", r.name, impl, reason)
+				}
+			case impl == implC && noGCC != nil && strings.Contains(reason, "not built"):
+			case strings.HasPrefix(impl, "uring") && strings.Contains(reason, errNotStarted.Error()):
+				t.Logf("io_uring is refused here: %s", reason)
+			case reason != "" || !has:
+				t.Errorf("%s: %s was left out: %s", r.name, impl, reason)
+			case res.Requests <= 0 || res.Elapsed <= 0:
+				t.Errorf("%s: %s: %+v", r.name, impl, res)
+			case w.Table != tableMemory && (res.P50 <= 0 || res.P99 < res.P50):
+				t.Errorf("%s: %s: latencies of %+v", r.name, impl, res)
+			case w.Table == tableMemory && res.RSSAfter <= res.RSSBefore:
+				t.Errorf("%s: %s: memory of %+v", r.name, impl, res)
+			case w.Table == tableFairness && (res.AloneP99 <= 0 || res.FloodBytes <= 0):
+				t.Errorf("%s: %s: flood of %+v", r.name, impl, res)
+			}
+		}
+		if !strings.Contains(out.String(), "| "+r.name+" |") {
+			t.Errorf("%s is not in the tables", r.name)
 		}
 	}
 }
 
-// TestLoadGeneratorCounts runs a job against a server whose process time is
-// known to grow.
+// TestLoadGeneratorCounts runs a job against a server whose CPU time is known to
+// grow.
 func TestLoadGeneratorCounts(t *testing.T) {
-	server, err := start("server/net/http", nil)
-	if err != nil {
-		t.Fatal(err)
+	var out bytes.Buffer
+	b := testBench(t, &out, "net")
+	b.dur = 50 * time.Millisecond
+	ws, err := b.setting("shared", regexp.MustCompile("^HTTP, 16 conns$"))
+	if err != nil || len(ws) != 1 || len(ws[0].LeftOut) > 0 {
+		t.Fatalf("%v, %+v", err, ws)
 	}
-	defer server.end()
-	load, err := start("load", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer load.end()
-	if err := server.readPort(); err != nil {
-		t.Fatal(err)
-	}
-	res, err := turn(load, server, loadJob{Conns: 4, Warmup: time.Millisecond, Duration: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if res.Requests < 10 || res.CPU <= 0 || res.P50 <= 0 || res.P99 < res.P50 || math.Abs(res.Elapsed.Seconds()-0.05) > 0.05 {
+	res := ws[0].Rounds[0]["net"]
+	if res.Requests < 10 || res.CPU <= 0 || res.P50 <= 0 || res.P99 < res.P50 ||
+		res.Elapsed < b.dur || res.Elapsed > b.dur+noAnswer {
 		t.Errorf("%+v", res)
+	}
+}
+
+// TestLeftOut runs a row with servers that cannot be built, do not start and are
+// not there, beside one that works.
+func TestLeftOut(t *testing.T) {
+	var out bytes.Buffer
+	b := testBench(t, &out, "net", "gnet", "nonsense")
+	b.builds.peerDir = t.TempDir() // without a module
+	ws, err := b.setting("shared", regexp.MustCompile("^echo 128 B, 1 conns$"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := ws[0]
+	if w.Rounds[0]["net"].Requests == 0 || len(w.Rounds[0]) != 1 {
+		t.Errorf("results %+v", w.Rounds)
+	}
+	for impl, want := range map[string]string{
+		"gnet": "was not built: stat ", "nonsense": `did not start: exit status 1: bench: server/nonsense/echo: unknown implementation "nonsense"`,
+	} {
+		if got := w.LeftOut[impl]; !strings.HasPrefix(got, want) || !strings.Contains(out.String(), "- "+impl+" (echo 128 B, 1 conns): "+want) {
+			t.Errorf("%s was left out with %q, want %q, in\n%s", impl, got, want, out.String())
+		}
+	}
+	r := rows(1 << 40)
+	if err := enoughDescriptors(r[len(r)-1]); err == nil || !strings.Contains(err.Error(), "RLIMIT_NOFILE") {
+		t.Errorf("2^40 connections: %v", err)
 	}
 }

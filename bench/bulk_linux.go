@@ -1,162 +1,167 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// fileSize is the size of the file that the file server sends on each connection.
-const fileSize = 1 << 30
-
-// bulkUnit is what a bulk workload counts as a request.
-const bulkUnit = 1 << 20
-
-// serveFile sends a file of fileSize bytes on each connection, with io.Copy.
-func serveFile(ln net.Listener) error {
-	f, err := os.CreateTemp("", "netring-bench-*")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.Remove(f.Name()), f.Truncate(fileSize)); err != nil {
-		return err
-	}
-	name := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer c.Close()
-			own, err := os.Open(name) // with a position of its own
-			if err != nil {
-				fmt.Fprintln(os.Stderr, "bench: file server:", err)
-				return
-			}
-			defer own.Close()
-			// The load generator hangs up at the end of its turn.
-			_, _ = io.Copy(c, own)
-		}()
-	}
-}
-
-// serveProxy takes connections in pairs and copies from the first to the second.
-func serveProxy(ln net.Listener) error {
-	for {
-		src, err := ln.Accept()
-		if err != nil {
-			return err
-		}
-		dst, err := ln.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer src.Close()
-			defer dst.Close()
-			_, _ = io.Copy(dst, src) // as above
-		}()
-	}
-}
-
-// runBulk moves bytes: from the file server, or through the proxy.
+// runBulk moves bytes: from a server, to it, or through it. A MiB counts as a
+// request; its latency is the mean time it takes.
 func (l *loader) runBulk() (res loadResult, err error) {
-	l.buf = make([]byte, 1<<20)
-	if l.epfd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return res, os.NewSyscallError("epoll_create1", err)
+	l.unit = bulkUnit
+	l.step = func(*client) error { return nil } // an event only ends the waiting
+	l.msg = bytes.Repeat(pattern(), bulkUnit/patternSize)
+	l.buf = make([]byte, bulkUnit)
+	pump := map[string]func() error{
+		loadFile: l.receive, loadSource: l.receive, loadSink: l.send,
+		loadProxy: func() error { return errors.Join(l.send(), l.receive()) },
+	}[l.job.Kind]
+	if err := l.connectAll(l.job.Conns, func(*client) error { return nil }); err != nil {
+		return res, err
 	}
-	defer func() {
-		for _, c := range l.conns {
-			err = errors.Join(err, unix.Close(c.fd))
+	res, err = l.measure(func(until time.Time) error {
+		for time.Now().Before(until) {
+			if err := pump(); err != nil {
+				return err
+			}
+			if err := l.events(time.Until(until)); err != nil {
+				return err
+			}
 		}
-		err = errors.Join(err, unix.Close(l.epfd))
-	}()
-	connect := func() error { return l.connect(len(l.conns)) }
-	if l.job.Bulk == "proxy" {
-		err = errors.Join(connect(), connect())
-	} else {
-		err = connect()
+		return nil
+	})
+	if err == nil && l.job.Kind == loadSink {
+		err = l.receipt(&l.conns[0])
 	}
-	if err != nil {
-		return res, err
-	}
-	if _, err := l.pump(time.Now().Add(l.job.Warmup)); err != nil {
-		return res, err
-	}
-	if _, err := fmt.Fprintln(l.out, markStart); err != nil {
-		return res, err
-	}
-	begin := time.Now()
-	bytes, err := l.pump(begin.Add(l.job.Duration))
-	if err != nil {
-		return res, err
-	}
-	res.Elapsed = time.Since(begin)
-	if _, err := fmt.Fprintln(l.out, markEnd); err != nil {
-		return res, err
-	}
-	res.Requests = bytes / bulkUnit
 	res.P50 = res.Elapsed / time.Duration(max(res.Requests, 1))
 	res.P99 = res.P50
-	return res, nil
+	return res, err
 }
 
-// pump moves bytes until the given time and returns how many arrived.
-func (l *loader) pump(until time.Time) (arrived int64, err error) {
-	var events [4]unix.EpollEvent
-	for {
-		left := time.Until(until)
-		if left <= 0 {
-			return arrived, nil
+// send sends on the first connection what it takes, up to bulkSize; to a sink on
+// a new connection then.
+func (l *loader) send() error {
+	c := &l.conns[0]
+	for range 16 {
+		if l.job.Kind == loadSink && c.sent == bulkSize {
+			if err := l.receipt(c); err != nil {
+				return err
+			}
+			return l.renew()
 		}
-		if l.job.Bulk == "proxy" {
-			for {
-				n, errno := rawIO(unix.SYS_WRITE, l.conns[0].fd, l.buf)
-				if errno != 0 && errno != unix.EAGAIN {
-					return arrived, os.NewSyscallError("write", errno)
-				}
-				if errno != 0 || n < len(l.buf) {
-					break
-				}
-			}
+		at := c.sent % patternSize
+		n, errno := rawIO(unix.SYS_WRITE, c.fd, l.msg[at:min(len(l.msg), at+bulkSize-c.sent%bulkSize)])
+		if errno == unix.EAGAIN {
+			return nil
 		}
-		in := &l.conns[len(l.conns)-1]
-		for range 16 {
-			// MSG_TRUNC has TCP throw the bytes away: tcp(7).
-			n, _, err := unix.Recvfrom(in.fd, l.buf, unix.MSG_TRUNC)
-			if err == unix.EAGAIN {
-				break
-			}
-			if err != nil {
-				return arrived, os.NewSyscallError("recvfrom", err)
-			}
-			if n == 0 && l.job.Bulk == "file" { // the next file
-				if in.got != fileSize {
-					return arrived, fmt.Errorf("a file of %d bytes instead of %d", in.got, fileSize)
-				}
-				if err := errors.Join(os.NewSyscallError("close", unix.Close(in.fd))); err != nil {
-					return arrived, err
-				}
-				l.conns = l.conns[:0]
-				if err := l.connect(0); err != nil {
-					return arrived, err
-				}
-				break
-			}
-			if n == 0 {
-				return arrived, errors.New("the proxy closed the connection")
-			}
-			in.got += n
-			arrived += int64(n)
+		if errno != 0 {
+			return os.NewSyscallError("write", errno)
 		}
-		if _, err := unix.EpollWait(l.epfd, events[:], int(left/time.Millisecond)+1); err != nil && err != unix.EINTR {
-			return arrived, os.NewSyscallError("epoll_wait", err)
+		c.sent += n
+		if l.job.Kind == loadSink {
+			l.done += int64(n)
 		}
 	}
+	return nil
+}
+
+// receipt half-closes c and checks the number of bytes that the sink received.
+func (l *loader) receipt(c *client) error {
+	if err := unix.Shutdown(c.fd, unix.SHUT_WR); err != nil {
+		return os.NewSyscallError("shutdown", err)
+	}
+	var answer []byte
+	for end := time.Now().Add(noAnswer); len(answer) < 8; {
+		p, err := c.read(l.buf)
+		if err == errAgain {
+			left := time.Until(end)
+			if left <= 0 {
+				return fmt.Errorf("the sink gave no receipt within %v", noAnswer)
+			}
+			if err := l.events(left); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		answer = append(answer, p...)
+	}
+	switch n := binary.LittleEndian.Uint64(answer); n {
+	case uint64(c.sent):
+		return nil
+	case sinkFailed:
+		return errors.New("the sink received wrong bytes")
+	default:
+		return fmt.Errorf("the sink received %d bytes instead of %d", n, c.sent)
+	}
+}
+
+// renew replaces the only connection.
+func (l *loader) renew() error {
+	if err := unix.Close(l.conns[0].fd); err != nil {
+		return os.NewSyscallError("close", err)
+	}
+	l.conns = l.conns[:0]
+	return l.connect()
+}
+
+// receive receives what the last connection has. While warming up, and now and
+// then, it looks at the bytes, where it knows what they should be.
+func (l *loader) receive() error {
+	c := &l.conns[len(l.conns)-1]
+	for i := range 16 {
+		look := l.job.Kind != loadFile && (!l.count || i == 0 && c.got>>24 != c.sent>>24)
+		flags := unix.MSG_TRUNC // has TCP throw the bytes away: tcp(7)
+		if look {
+			flags = 0
+		}
+		n, _, err := unix.Recvfrom(c.fd, l.buf, flags)
+		if err == unix.EAGAIN {
+			return nil
+		}
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return os.NewSyscallError("recvfrom", err)
+		}
+		if n == 0 {
+			if l.job.Kind == loadProxy || c.got != bulkSize {
+				return fmt.Errorf("%w after %d bytes", io.ErrUnexpectedEOF, c.got)
+			}
+			return l.renew()
+		}
+		if look {
+			if err := l.look(c, l.buf[:n]); err != nil {
+				return err
+			}
+		}
+		c.got += n
+		l.done += int64(n)
+	}
+	return nil
+}
+
+// look compares p, received on c, with the pattern.
+func (l *loader) look(c *client, p []byte) error {
+	if len(l.conns) == 1 {
+		c.sent = c.got // when it was last looked at; nothing is sent on it
+	}
+	for at := c.got % patternSize; len(p) > 0; at = 0 {
+		n := min(len(p), patternSize-at)
+		if !bytes.Equal(p[:n], l.msg[at:at+n]) {
+			return fmt.Errorf("wrong bytes near offset %d", c.got)
+		}
+		p = p[n:]
+	}
+	return nil
 }

@@ -8,53 +8,126 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
+// options are the command line's.
+type options struct {
+	quick, report, peers         bool
+	rounds, idle                 int
+	dur                          time.Duration
+	impls, settings, rows        string
+	json, render, peerDir, child string
+}
+
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
-	var (
-		child  = flag.String("child", "", "for internal use: what this process is")
-		quick  = flag.Bool("quick", false, "fewer and shorter rounds: under a minute, rough figures")
-		rounds = flag.Int("rounds", 9, "`number` of rounds")
-		dur    = flag.Duration("d", time.Second, "`length` of each server's turn")
-		impls  = flag.String("impls", "net,uring,syscall", "the `servers` to compare; ratios are to the first")
-		set    = flag.String("settings", "one-core,shared", "the `settings` to measure in")
-		match  = flag.String("rows", "", "only rows whose name matches this `regexp`")
-	)
+	var o options
+	flag.StringVar(&o.child, "child", "", "for internal use: what this process is")
+	flag.BoolVar(&o.quick, "quick", false, "fewer and shorter rounds: about a minute, rough figures")
+	flag.IntVar(&o.rounds, "rounds", 9, "`number` of rounds")
+	flag.DurationVar(&o.dur, "d", time.Second, "`length` of each server's turn")
+	flag.StringVar(&o.impls, "impls", "net,uring,syscall,uring+cw,syscall+cw,uring+lease,syscall+lease,c-epoll",
+		"the `servers` to compare; ratios are to the first")
+	flag.BoolVar(&o.peers, "peers", false, "compare with other network libraries, too: gnet, netpoll, nbio, go-uring, rio")
+	flag.StringVar(&o.peerDir, "peerdir", "peers", "the `directory` of their servers' sources")
+	flag.StringVar(&o.settings, "settings", "one-core,shared", "the `settings` to measure in")
+	flag.StringVar(&o.rows, "rows", "", "only rows whose name matches this `regexp`")
+	flag.IntVar(&o.idle, "idle", 0, "`number` of idle connections where there are many; 0: 10000, or 1000 if turns are shorter than 200ms")
+	flag.StringVar(&o.json, "json", "", "write the results of all turns to this `file`")
+	flag.BoolVar(&o.report, "report", false, "write RESULTS.md and charts/")
+	flag.StringVar(&o.render, "render", "", "measure nothing: write RESULTS.md and charts/ from these comma-separated `files` of -json")
 	flag.Parse()
-	if *child != "" {
-		if err := runChild(*child); err != nil {
-			log.Fatalf("%s: %v", *child, err)
+	if o.child != "" {
+		if err := runChild(o.child); err != nil {
+			log.Fatalf("%s: %v", o.child, err)
 		}
 		return
 	}
-	if *quick {
-		*rounds, *dur = 3, 120*time.Millisecond
+	if err := run(o); err != nil {
+		log.Fatal(err)
 	}
-	re, err := regexp.Compile(*match)
+}
+
+func run(o options) (err error) {
+	if o.render != "" {
+		res, err := readResults(strings.Split(o.render, ","))
+		if err != nil {
+			return err
+		}
+		return writeReport(res)
+	}
+	if o.quick {
+		o.rounds, o.dur = 2, 100*time.Millisecond
+	}
+	re, err := regexp.Compile(o.rows)
 	if err != nil {
-		log.Fatalf("-rows: %v", err)
+		return fmt.Errorf("-rows: %w", err)
 	}
-	if *rounds < 1 || *rounds > 1000 || *dur < 10*time.Millisecond || *dur > time.Minute {
-		log.Fatalf("-rounds %d -d %v: want 1 to 1000 rounds of 10ms to 1m", *rounds, *dur)
+	if o.rounds < 1 || o.rounds > 1000 || o.dur < 10*time.Millisecond || o.dur > time.Minute {
+		return fmt.Errorf("-rounds %d -d %v: want 1 to 1000 rounds of 10ms to 1m", o.rounds, o.dur)
+	}
+	if o.idle == 0 && o.dur < 200*time.Millisecond {
+		o.idle = 1000
+	}
+	if o.idle == 0 {
+		o.idle = 10000
+	}
+	if o.idle < 1 || o.idle > 1000000 {
+		return fmt.Errorf("-idle %d: want 1 to 1000000", o.idle)
+	}
+	impls := strings.Split(o.impls, ",")
+	if o.peers {
+		impls = append(impls, "gnet", "netpoll", "nbio", "go-uring", "rio")
+	}
+	for i, impl := range impls {
+		if !slices.Contains(implOrder, impl) || slices.Contains(impls[:i], impl) {
+			return fmt.Errorf("-impls: %q is unknown or there twice: want some of %s", impl, strings.Join(implOrder, ","))
+		}
 	}
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt)
-	b := &bench{rounds: *rounds, dur: *dur, impls: strings.Split(*impls, ","), stop: interrupted}
-	for _, s := range strings.Split(*set, ",") {
-		if err := b.setting(s, re); err != nil {
-			log.Fatalf("%s: %v", s, err)
+	b := &bench{
+		rounds: o.rounds, dur: o.dur, impls: impls, idle: o.idle, out: os.Stdout, stop: interrupted,
+		builds: builds{peerDir: o.peerDir},
+	}
+	defer func() { err = errors.Join(err, b.builds.close()) }()
+	info, err := describeRun(os.Args[1:], b)
+	if err != nil {
+		return err
+	}
+	res := &results{Base: impls[0], Runs: []runInfo{info}}
+	for _, s := range strings.Split(o.settings, ",") {
+		ws, err := b.setting(s, re)
+		res.Workloads = append(res.Workloads, ws...)
+		if err != nil {
+			// What was measured before it is worth keeping.
+			return errors.Join(fmt.Errorf("%s: %w", s, err), output(o, res))
 		}
 	}
+	return errors.Join(append(b.failed, output(o, res))...)
+}
+
+// output writes the files that were asked for.
+func output(o options, res *results) error {
+	var errs []error
+	if o.json != "" {
+		errs = append(errs, writeResults(o.json, res))
+	}
+	if o.report {
+		errs = append(errs, writeReport(res))
+	}
+	return errors.Join(errs...)
 }
 
 // runChild is the main function of a child process: "load", or "server/IMPL/KIND".

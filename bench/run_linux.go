@@ -1,295 +1,242 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// row is one workload.
-type row struct {
-	kind  string // of the server
-	size  int    // bytes of an echo message
-	conns int
-}
-
-func (r row) String() string {
-	switch r.kind {
-	case "http":
-		return fmt.Sprintf("HTTP, %d conns", r.conns)
-	case "file":
-		return "file of 1 GiB, per MiB"
-	case "proxy":
-		return "io.Copy between connections, per MiB"
-	}
-	size := fmt.Sprintf("%d B", r.size)
-	if r.size >= 1024 {
-		size = fmt.Sprintf("%d KiB", r.size>>10)
-	}
-	return fmt.Sprintf("echo %s, %d conns", size, r.conns)
-}
-
-func rows() (rs []row) {
-	for _, n := range []int{1, 16, 64, 256} {
-		rs = append(rs, row{"http", 0, n})
-	}
-	for _, size := range []int{128, 4 << 10, 64 << 10} {
-		for _, n := range []int{1, 32, 256} {
-			rs = append(rs, row{"echo", size, n})
-		}
-	}
-	return append(rs, row{kind: "file", conns: 1}, row{kind: "proxy", conns: 2})
-}
-
-// bulkOf is the kind of a row that moves bytes, "" for others.
-func bulkOf(kind string) string {
-	if kind == "file" || kind == "proxy" {
-		return kind
-	}
-	return ""
-}
-
 // bench is one invocation of the command.
 type bench struct {
 	rounds int
 	dur    time.Duration
-	impls  []string
+	impls  []string // the first is the base of the ratios
+	idle   int      // connections where there are many idle ones
+	out    io.Writer
 	stop   <-chan os.Signal
+	builds builds
+
+	// failed has the failures of the program's own implementations.
+	failed []error
+
+	// Of the setting being measured:
+	serverCPUs, loadCPUs []int // nil: all
+	load                 *proc
+	servers              map[string]*proc // by implementation
+	kind                 string           // of the servers
 }
 
-// proc is a child process.
-type proc struct {
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
-	port int // of a server
-}
-
-// start runs this program as a child, on the given CPUs (nil: all).
-func start(what string, cpus []int) (*proc, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	p := &proc{cmd: exec.Command(exe, "-child", what)}
-	p.cmd.Stderr = os.Stderr
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	p.out = bufio.NewReader(out)
-	if err := onCPUs(cpus, p.cmd.Start); err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-// readPort reads the port that a server prints first.
-func (p *proc) readPort() error {
-	line, err := p.out.ReadString('\n')
-	if err == nil {
-		p.port, err = strconv.Atoi(strings.TrimSpace(line))
-	}
-	return err
-}
-
-// onCPUs runs f on a thread that is bound to cpus, which what f starts inherits.
-func onCPUs(cpus []int, f func() error) error {
-	if cpus == nil {
-		return f()
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var before, set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return os.NewSyscallError("sched_getaffinity", err)
-	}
-	for _, c := range cpus {
-		set.Set(c)
-	}
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return os.NewSyscallError("sched_setaffinity", err)
-	}
-	return errors.Join(f(), os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &before)))
-}
-
-// end closes the child's standard input, which makes it exit.
-func (p *proc) end() error {
-	err := p.in.Close()
-	return errors.Join(err, p.cmd.Wait())
-}
-
-// cpuTime is the CPU time the process has used.
-func (p *proc) cpuTime() (time.Duration, error) {
-	// The clock id of a process's CPU time, see clock_getcpuclockid(3).
-	clock := int32(^uint32(p.cmd.Process.Pid)<<3 | 2)
-	var ts unix.Timespec
-	if err := unix.ClockGettime(clock, &ts); err != nil {
-		return 0, os.NewSyscallError("clock_gettime", err)
-	}
-	return time.Duration(ts.Nano()), nil
-}
-
-// turn runs one job against a server.
-func turn(load, server *proc, job loadJob) (res loadResult, err error) {
-	job.Port = server.port
-	if err := json.NewEncoder(load.in).Encode(job); err != nil {
-		return res, err
-	}
-	var before, after time.Duration
-	for {
-		line, err := load.out.ReadString('\n')
-		if err != nil {
-			return res, fmt.Errorf("the load generator: %w", err)
-		}
-		switch strings.TrimSpace(line) {
-		case markStart:
-			before, err = server.cpuTime()
-		case markEnd:
-			after, err = server.cpuTime()
-		default:
-			err = json.Unmarshal([]byte(line), &res)
-			if err == nil && res.Err != "" {
-				err = errors.New(res.Err)
-			}
-			if err == nil && res.Requests == 0 {
-				err = errors.New("no request was answered")
-			}
-			res.CPU = after - before
-			return res, err
-		}
-		if err != nil {
-			return res, err
-		}
-	}
-}
+// memoryRounds is the most rounds that memory is measured in: it hardly varies.
+const memoryRounds = 3
 
 // setting measures all rows that match in one setting.
-func (b *bench) setting(name string, match *regexp.Regexp) (err error) {
-	var serverCPUs, loadCPUs []int
+func (b *bench) setting(name string, match *regexp.Regexp) (ws []*workload, err error) {
 	switch name {
 	case "one-core":
 		if runtime.NumCPU() < 2 {
-			return errors.New("needs two CPUs: one for the server, one for the load")
+			return nil, errors.New("needs two CPUs: one for the server, one for the load")
 		}
-		serverCPUs, loadCPUs = []int{0}, []int{1}
+		b.serverCPUs, b.loadCPUs = []int{0}, []int{1}
 	case "shared":
+		b.serverCPUs, b.loadCPUs = nil, nil
 	default:
-		return errors.New("unknown setting: want one-core or shared")
+		return nil, errors.New("unknown setting: want one-core or shared")
 	}
-	servers := map[string]*proc{}
+	b.servers = map[string]*proc{}
 	defer func() {
-		for _, p := range servers {
-			err = errors.Join(err, p.end())
+		err = errors.Join(err, b.endServers())
+		if b.load != nil {
+			err = errors.Join(err, b.load.end())
+			b.load = nil
 		}
 	}()
-	load, err := start("load", loadCPUs)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, load.end()) }()
-	fmt.Printf("## %s: %d rounds of %v, Go %s, %d CPUs\n\n", name, b.rounds, b.dur, runtime.Version()[2:], runtime.NumCPU())
-	fmt.Println("| workload | server | requests/s | CPU µs/request | p50 µs | p99 µs | requests/s ratio | CPU ratio | p50 ratio | p99 ratio |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
-	for _, r := range rows() {
-		if !match.MatchString(r.String()) {
+	fmt.Fprintf(b.out, "## %s: %d rounds of %v, Go %s, %d CPUs\n\n", name, b.rounds, b.dur, runtime.Version()[2:], runtime.NumCPU())
+	rateTable.header(b.out)
+	for _, r := range rows(b.idle) {
+		if !match.MatchString(r.name) {
 			continue
 		}
-		for _, impl := range b.impls {
-			key := impl + "/" + r.kind
-			if servers[key] != nil {
-				continue
-			}
-			p, err := start("server/"+key, serverCPUs)
-			if err != nil {
-				return err
-			}
-			servers[key] = p
-			if err := p.readPort(); err != nil {
-				return fmt.Errorf("server %s did not start: %w", key, err)
-			}
+		w, err := b.row(r)
+		if err != nil {
+			return ws, fmt.Errorf("%s: %w", r.name, err)
 		}
-		if err := b.row(r, load, servers); err != nil {
-			return fmt.Errorf("%v: %w", r, err)
+		w.Setting = name
+		ws = append(ws, w)
+		if w.Table == tableRate {
+			rateTable.rows(b.out, w, b.impls[0])
 		}
 	}
-	fmt.Println()
-	return nil
+	writeRest(b.out, ws, b.impls[0])
+	return ws, nil
 }
 
-// row measures and prints one workload.
-func (b *bench) row(r row, load *proc, servers map[string]*proc) error {
-	results := map[string][]loadResult{}
-	for range b.rounds {
-		for _, i := range rand.Perm(len(b.impls)) {
+// row measures one workload. An implementation that fails has no result.
+func (b *bench) row(r row) (*workload, error) {
+	w := &workload{Name: r.name, Table: r.table, Unit: r.unit}
+	if w.Table == "" {
+		w.Table = tableRate
+	}
+	if w.Unit == "" {
+		w.Unit = "request"
+	}
+	var impls []string
+	for _, impl := range b.impls {
+		if _, ok := r.serverOf(impl); ok {
+			impls = append(impls, impl)
+		}
+	}
+	if err := enoughDescriptors(r); err != nil {
+		for _, impl := range impls {
+			w.leaveOut(impl, err.Error())
+		}
+		return w, nil
+	}
+	if r.server != b.kind {
+		if err := b.endServers(); err != nil {
+			return w, err
+		}
+		b.kind = r.server
+	}
+	rounds := b.rounds
+	if r.table == tableMemory {
+		rounds = min(rounds, memoryRounds)
+	}
+	for range rounds {
+		round := map[string]loadResult{}
+		w.Rounds = append(w.Rounds, round)
+		for _, i := range rand.Perm(len(impls)) {
 			select {
 			case <-b.stop:
-				return errors.New("interrupted")
+				return w, errors.New("interrupted")
 			default:
 			}
-			impl := b.impls[i]
-			job := loadJob{Conns: r.conns, Size: r.size, Bulk: bulkOf(r.kind), Warmup: b.dur / 10, Duration: b.dur}
-			res, err := turn(load, servers[impl+"/"+r.kind], job)
-			if err != nil {
-				return fmt.Errorf("%s: %w", impl, err)
+			impl := impls[i]
+			if w.LeftOut[impl] != "" {
+				continue
 			}
-			results[impl] = append(results[impl], res)
+			res, err := b.turn(r, impl)
+			if err != nil {
+				w.leaveOut(impl, err.Error())
+				b.note(r, impl, err)
+				continue
+			}
+			round[impl] = res
 		}
 	}
-	base := results[b.impls[0]]
-	for _, impl := range b.impls {
-		rs := results[impl]
-		fmt.Printf("| %v | %s | %.0f | %.2f | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f |\n", r, impl,
-			median(rs, rate), median(rs, cpuPer), median(rs, p50), median(rs, p99),
-			ratio(rs, base, rate), ratio(rs, base, cpuPer), ratio(rs, base, p50), ratio(rs, base, p99))
+	return w, nil
+}
+
+// enoughDescriptors says why r cannot run, if it cannot: the runtime of Go has
+// raised the limit as far as it may.
+func enoughDescriptors(r row) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return os.NewSyscallError("getrlimit", err)
+	}
+	if need := r.descriptors(); limit.Cur < need {
+		return fmt.Errorf("a process needs %d file descriptors and may have %d (RLIMIT_NOFILE)", need, limit.Cur)
 	}
 	return nil
 }
 
-func rate(r loadResult) float64   { return float64(r.Requests) / r.Elapsed.Seconds() }
-func cpuPer(r loadResult) float64 { return float64(r.CPU.Nanoseconds()) / 1e3 / float64(r.Requests) }
-func p50(r loadResult) float64    { return float64(r.P50.Nanoseconds()) / 1e3 }
-func p99(r loadResult) float64    { return float64(r.P99.Nanoseconds()) / 1e3 }
-
-// median of f over the rounds.
-func median(rs []loadResult, f func(loadResult) float64) float64 {
-	vs := make([]float64, len(rs))
-	for i, r := range rs {
-		vs[i] = f(r)
+// note remembers a failure of one of the program's own implementations. That
+// io_uring is refused, as in most containers, is none.
+func (b *bench) note(r row, impl string, err error) {
+	name, _, _ := strings.Cut(impl, "+")
+	if own := []string{"net", "uring", "syscall"}; !slices.Contains(own, name) {
+		return
 	}
-	return middle(vs)
+	if name == "uring" && errors.Is(err, errNotStarted) {
+		return
+	}
+	b.failed = append(b.failed, fmt.Errorf("%s: %s: %w", r.name, impl, err))
 }
 
-// ratio is the median of the rounds' ratios of f to the base's.
-func ratio(rs, base []loadResult, f func(loadResult) float64) float64 {
-	vs := make([]float64, len(rs))
-	for i := range rs {
-		vs[i] = f(rs[i]) / f(base[i])
+// turn gives impl one turn.
+func (b *bench) turn(r row, impl string) (res loadResult, err error) {
+	if b.load == nil {
+		argv, err := self("load")
+		if err != nil {
+			return res, err
+		}
+		if b.load, err = start(argv, b.loadCPUs); err != nil {
+			return res, err
+		}
 	}
-	return middle(vs)
+	server, err := b.server(r, impl)
+	if err != nil {
+		return res, err
+	}
+	job := r.job
+	job.Warmup, job.Duration = b.dur/10, b.dur
+	res, err = turn(b.load, server, job)
+	if errors.Is(err, errLoad) {
+		err = b.load.abort(err)
+		b.load = nil
+	}
+	if err != nil {
+		delete(b.servers, impl)
+		return res, server.abort(err)
+	}
+	if b.keeps(r, impl) {
+		return res, nil
+	}
+	delete(b.servers, impl)
+	return res, server.end()
 }
 
-func middle(vs []float64) float64 {
-	slices.Sort(vs)
-	n := len(vs)
-	if n%2 == 1 {
-		return vs[n/2]
+// keeps says whether impl's server goes on between turns. Those of peers do not:
+// some use CPU time while there is nothing to do, which is their own affair.
+func (b *bench) keeps(r row, impl string) bool { return !r.fresh && peers[impl] == nil }
+
+// server returns the server of impl for r.
+func (b *bench) server(r row, impl string) (*proc, error) {
+	if p := b.servers[impl]; p != nil {
+		return p, nil
 	}
-	return (vs[n/2-1] + vs[n/2]) / 2
+	argv, err := b.command(r, impl)
+	if err != nil {
+		return nil, err
+	}
+	p, err := startServer(argv, b.serverCPUs)
+	if err != nil {
+		return nil, err
+	}
+	b.servers[impl] = p
+	return p, nil
+}
+
+// command returns the command line of impl's server for r. It builds the program if
+// that is not this one.
+func (b *bench) command(r row, impl string) ([]string, error) {
+	kind, _ := r.serverOf(impl)
+	if impl == implC {
+		exe, err := b.builds.c()
+		return []string{exe}, err
+	}
+	if peers[impl] != nil {
+		exe, err := b.builds.peer(impl)
+		return []string{exe, kind}, err
+	}
+	return self("server/" + impl + "/" + kind)
+}
+
+func (b *bench) endServers() error {
+	var errs []error
+	for impl, p := range b.servers {
+		if err := p.end(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", impl, err))
+		}
+	}
+	clear(b.servers)
+	return errors.Join(errs...)
 }

@@ -1,19 +1,43 @@
 package main
 
 import (
-	"context"
+	"bufio"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
+	"runtime/debug"
+)
 
-	"github.com/netring-go/netring"
+// The kinds of servers.
+const (
+	serverHTTP      = "http"
+	serverTLS       = "https"
+	serverReverse   = "reverse-proxy"
+	serverEcho      = "echo"
+	serverBroadcast = "broadcast"
+	serverFile      = "file"
+	serverProxy     = "proxy"
+	serverSource    = "source"
+	serverSink      = "sink"
+	serverLease     = "echo-lease"
+	serverRead      = "echo-4k"
+)
+
+// collectGarbage, as a line of its own, asks a server to collect its garbage and
+// give free memory back to the system. It answers with collected.
+const (
+	collectGarbage = "gc"
+	collected      = "collected"
 )
 
 // runServer is a server's process. It prints its port and serves until in ends.
 func runServer(impl, kind string, in io.Reader) error {
-	ln, err := listenOn(impl)
+	s, err := newStack(impl)
+	if err != nil {
+		return err
+	}
+	ln, err := s.listen()
 	if err != nil {
 		return err
 	}
@@ -21,47 +45,57 @@ func runServer(impl, kind string, in io.Reader) error {
 		return err
 	}
 	go func() {
-		_, err := io.Copy(io.Discard, in)
-		if err != nil {
+		if err := obey(in); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: server:", err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}()
 	switch kind {
-	case "http":
-		return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Write([]byte("Hello, World!\n"))
-		}))
-	case "echo":
-		return serveEcho(ln)
-	case "file":
+	case serverHTTP:
+		return serveHTTP(ln)
+	case serverTLS:
+		return serveTLS(ln)
+	case serverReverse:
+		return serveReverse(s, ln)
+	case serverEcho:
+		return serve(ln, func(c net.Conn) { echo(c, 64<<10) })
+	case serverRead:
+		return serve(ln, func(c net.Conn) { echo(c, 4<<10) })
+	case serverLease:
+		return serve(ln, echoLease)
+	case serverBroadcast:
+		var h hub
+		return serve(ln, h.serve)
+	case serverFile:
 		return serveFile(ln)
-	case "proxy":
+	case serverProxy:
 		return serveProxy(ln)
+	case serverSource:
+		return serve(ln, source)
+	case serverSink:
+		return serve(ln, sink)
 	}
 	return fmt.Errorf("unknown server kind %q", kind)
 }
 
-func listenOn(impl string) (net.Listener, error) {
-	const addr = "127.0.0.1:0"
-	engines := map[string]netring.Engine{"uring": netring.EngineURing, "syscall": netring.EngineSyscall}
-	if impl == "net" {
-		return net.Listen("tcp", addr)
+// obey does what the parent asks for until in ends.
+func obey(in io.Reader) error {
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if lines.Text() != collectGarbage {
+			return fmt.Errorf("unknown request %q", lines.Text())
+		}
+		debug.FreeOSMemory()
+		if _, err := fmt.Println(collected); err != nil {
+			return err
+		}
 	}
-	engine, ok := engines[impl]
-	if !ok {
-		return nil, fmt.Errorf("unknown implementation %q", impl)
-	}
-	p, err := netring.NewPoller(netring.Config{Engine: engine})
-	if err != nil {
-		return nil, err
-	}
-	lc := netring.ListenConfig{Poller: p}
-	return lc.Listen(context.Background(), "tcp", addr)
+	return lines.Err()
 }
 
-func serveEcho(ln net.Listener) error {
+// serve runs f for each connection, on a goroutine of its own, and closes it then.
+func serve(ln net.Listener, f func(net.Conn)) error {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
@@ -69,16 +103,22 @@ func serveEcho(ln net.Listener) error {
 		}
 		go func() {
 			defer c.Close()
-			buf := make([]byte, 64<<10)
-			for {
-				n, err := c.Read(buf)
-				if err != nil {
-					return // the load generator hangs up in mid-message at the end of a turn
-				}
-				if _, err := c.Write(buf[:n]); err != nil {
-					return
-				}
-			}
+			f(c)
 		}()
+	}
+}
+
+// echo sends back what it reads into a buffer of that size. The load generator hangs up in mid-message
+// at the end of a turn, so an error means no more than that.
+func echo(c net.Conn, size int) {
+	buf := make([]byte, size)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		if _, err := c.Write(buf[:n]); err != nil {
+			return
+		}
 	}
 }

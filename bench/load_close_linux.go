@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const httpCloseRequest = "GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
+
+// runClose makes a connection for each request; the server closes it. Its sockets
+// are left in TIME_WAIT, so each client has an address of its own, with 28,000
+// ports by default, that no other connection uses.
+func (l *loader) runClose() (res loadResult, err error) {
+	l.answers = httpAnswers()
+	l.msg = []byte(httpCloseRequest)
+	l.step = l.once
+	for i := range l.job.Conns {
+		l.conns = append(l.conns, client{id: i, fd: -1})
+		if err := l.reconnect(&l.conns[i]); err != nil {
+			return res, err
+		}
+	}
+	return l.measure(l.loop)
+}
+
+// reconnect starts to connect c. epoll tells when it can be written to.
+func (l *loader) reconnect(c *client) (err error) {
+	c.sent, c.got, c.since = 0, 0, time.Now()
+	c.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		c.fd = -1
+		return os.NewSyscallError("socket", err)
+	}
+	// Without this option, bind would take a port that is free for every address.
+	if err := unix.SetsockoptInt(c.fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	if err := unix.Bind(c.fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 1, byte(1 + c.id%250)}}); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	err = unix.Connect(c.fd, &unix.SockaddrInet4{Port: l.job.Port, Addr: [4]byte{127, 0, 0, 1}})
+	if err != nil && err != unix.EINPROGRESS {
+		return os.NewSyscallError("connect", err)
+	}
+	return l.prepare(c)
+}
+
+// once sends c's request, receives the answer and the end, and connects again.
+func (l *loader) once(c *client) error {
+	if err := c.write(l.msg); err != nil {
+		return err
+	}
+	for {
+		p, err := c.read(l.buf)
+		if err == errAgain {
+			return nil
+		}
+		if errors.Is(err, errHungUp) {
+			if c.got != l.answers.length {
+				return fmt.Errorf("the server closed a connection after %d bytes instead of %d", c.got, l.answers.length)
+			}
+			err := unix.Close(c.fd)
+			if c.fd = -1; err != nil {
+				return os.NewSyscallError("close", err)
+			}
+			if err := l.completed(c.since, time.Now(), 1); err != nil {
+				return err
+			}
+			return l.reconnect(c)
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.answers.check(c.id, c.got, p); err != nil {
+			return err
+		}
+		if c.got += len(p); c.got > l.answers.length {
+			return fmt.Errorf("an answer of %d bytes instead of %d", c.got, l.answers.length)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"maps"
+	"slices"
+)
+
+// The tables of a report.
+const (
+	tableRate     = "rate"
+	tableMemory   = "memory"
+	tableFairness = "fairness"
+)
+
+// workload is what was measured of one row in one setting.
+type workload struct {
+	Setting string
+	Name    string
+	Table   string
+	Unit    string                  // what a request is
+	Rounds  []map[string]loadResult // by implementation
+	LeftOut map[string]string       `json:",omitempty"` // why an implementation has no result
+}
+
+// leaveOut removes an implementation's results, for the reason given.
+func (w *workload) leaveOut(impl, reason string) {
+	for _, round := range w.Rounds {
+		delete(round, impl)
+	}
+	if w.LeftOut == nil {
+		w.LeftOut = map[string]string{}
+	}
+	w.LeftOut[impl] = reason
+}
+
+// impls returns the implementations that have results, in the order that they are
+// shown in: the base first, then as in implOrder, then others by name.
+func (w *workload) impls(base string) []string {
+	seen := map[string]bool{}
+	for _, round := range w.Rounds {
+		for impl := range round {
+			seen[impl] = true
+		}
+	}
+	return sortImpls(slices.Collect(maps.Keys(seen)), base)
+}
+
+// implOrder is the order that implementations are shown in.
+var implOrder = []string{
+	"net", "uring", "syscall", "uring+cw", "syscall+cw", "uring+lease", "syscall+lease",
+	"c-epoll", "gnet", "netpoll", "nbio", "go-uring", "rio",
+}
+
+func sortImpls(impls []string, base string) []string {
+	rank := func(impl string) int {
+		if impl == base {
+			return -1
+		}
+		if i := slices.Index(implOrder, impl); i >= 0 {
+			return i
+		}
+		return len(implOrder)
+	}
+	slices.Sort(impls)
+	slices.SortStableFunc(impls, func(a, b string) int { return rank(a) - rank(b) })
+	return impls
+}
+
+// metric is a figure of one turn.
+type metric func(loadResult) float64
+
+func rate(r loadResult) float64     { return float64(r.Requests) / r.Elapsed.Seconds() }
+func cpuPer(r loadResult) float64   { return float64(r.CPU.Nanoseconds()) / 1e3 / float64(r.Requests) }
+func p50(r loadResult) float64      { return float64(r.P50.Nanoseconds()) / 1e3 }
+func p99(r loadResult) float64      { return float64(r.P99.Nanoseconds()) / 1e3 }
+func aloneP50(r loadResult) float64 { return float64(r.AloneP50.Nanoseconds()) / 1e3 }
+func aloneP99(r loadResult) float64 { return float64(r.AloneP99.Nanoseconds()) / 1e3 }
+func flooded(r loadResult) float64  { return p99(r) / aloneP99(r) }
+func floodRate(r loadResult) float64 {
+	return float64(r.FloodBytes) / bulkUnit / r.Elapsed.Seconds()
+}
+func bytesPer(r loadResult) float64 { return float64(r.RSSAfter-r.RSSBefore) / float64(r.Requests) }
+
+// median of f over the rounds in which impl has a result.
+func (w *workload) median(impl string, f metric) float64 {
+	var vs []float64
+	for _, round := range w.Rounds {
+		if r, ok := round[impl]; ok {
+			vs = append(vs, f(r))
+		}
+	}
+	return middle(vs)
+}
+
+// ratio is the median of the ratios of impl's f to base's, over the rounds in
+// which both have a result, and the number of these rounds.
+func (w *workload) ratio(impl, base string, f metric) (float64, int) {
+	var vs []float64
+	for _, round := range w.Rounds {
+		r, ok := round[impl]
+		b, okBase := round[base]
+		if ok && okBase {
+			vs = append(vs, f(r)/f(b))
+		}
+	}
+	return middle(vs), len(vs)
+}
+
+// middle is the median of vs, which it sorts.
+func middle(vs []float64) float64 {
+	slices.Sort(vs)
+	n := len(vs)
+	switch {
+	case n == 0:
+		return 0
+	case n%2 == 1:
+		return vs[n/2]
+	}
+	return (vs[n/2-1] + vs[n/2]) / 2
+}
