@@ -17,6 +17,10 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// Under the race detector, each child would sleep for a second before it exits.
+	if err := os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=10"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 

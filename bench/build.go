@@ -76,7 +76,7 @@ func (b *builds) peer(name string) (string, error) {
 		if _, err := os.Stat(filepath.Join(b.peerDir, "go.mod")); err != nil {
 			return err
 		}
-		return command(nil, b.peerDir, "go", "build", "-o", exe, "./"+name)
+		return command(nil, b.peerDir, "go", "build", "-trimpath", "-o", exe, "./"+name)
 	})
 }
 

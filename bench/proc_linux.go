@@ -47,11 +47,12 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns it in one line.
+// String returns it in one line, without stack traces.
 func (h *head) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := strings.Join(strings.Fields(string(h.buf)), " ")
+	s, _, _ := strings.Cut(string(h.buf), "\ngoroutine ")
+	s = strings.Join(strings.Fields(s), " ")
 	return s[:min(len(s), 300)]
 }
 
@@ -65,6 +66,9 @@ func self(what string) ([]string, error) {
 func start(argv []string, cpus []int) (*proc, error) {
 	p := &proc{cmd: exec.Command(argv[0], argv[1:]...), errs: &head{}}
 	p.cmd.Stderr = p.errs
+	// gnet logs to its standard output before its main function can say that it must
+	// not: from level 2, errors, up.
+	p.cmd.Env = append(os.Environ(), "GNET_LOGGING_LEVEL=2")
 	// If a grandchild holds the standard error open, that must not keep Wait.
 	p.cmd.WaitDelay = time.Second
 	var err error

@@ -10,31 +10,46 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connectTimeout bounds connect(2), which would try for minutes.
+// connectTimeout bounds connecting, which the kernel would try for minutes.
 const connectTimeout = 10 * time.Second
 
 // connect makes one more connection, non-blocking and in the epoll set.
-func (l *loader) connect() (err error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func (l *loader) connect() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
 	l.conns = append(l.conns, client{fd: fd, id: len(l.conns)}) // and closed with them
-	timeout := unix.NsecToTimeval(int64(connectTimeout))
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout); err != nil {
-		return os.NewSyscallError("setsockopt", err)
-	}
 	err = unix.Connect(fd, &unix.SockaddrInet4{Port: l.job.Port, Addr: [4]byte{127, 0, 0, 1}})
 	if err == unix.EINPROGRESS {
-		return fmt.Errorf("connection %d was not accepted within %v", len(l.conns), connectTimeout)
+		err = connected(fd)
 	}
 	if err != nil {
-		return os.NewSyscallError("connect", err)
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		return os.NewSyscallError("fcntl", err)
+		return fmt.Errorf("connection %d: %w", len(l.conns), os.NewSyscallError("connect", err))
 	}
 	return l.prepare(&l.conns[len(l.conns)-1])
+}
+
+// connected waits until fd is connected.
+func connected(fd int) error {
+	for end := time.Now().Add(connectTimeout); ; {
+		left := time.Until(end)
+		if left <= 0 {
+			return unix.ETIMEDOUT
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(left/time.Millisecond)+1)
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+		if n > 0 {
+			break
+		}
+	}
+	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && errno != 0 {
+		err = syscall.Errno(errno)
+	}
+	return err
 }
 
 // prepare sets c's socket up and has epoll report its edges.
