@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +40,7 @@ func describeRun(args []string, b *bench) (info runInfo, err error) {
 	}
 	cpu, err := cpuModel()
 	return runInfo{
-		Command: strings.Join(append([]string{"go run ."}, args...), " "),
+		Command: commandLine(args),
 		Date:    time.Now().UTC().Format(time.DateOnly),
 		CPU:     cpu,
 		CPUs:    runtime.NumCPU(),
@@ -47,6 +49,21 @@ func describeRun(args []string, b *bench) (info runInfo, err error) {
 		Rounds:  b.rounds,
 		Turn:    b.dur,
 	}, err
+}
+
+// plain matches an argument that a shell takes as it is.
+var plain = regexp.MustCompile(`^[-+=:,./\w]+$`)
+
+// commandLine is what to type to run the program with args.
+func commandLine(args []string) string {
+	words := []string{"go run ."}
+	for _, arg := range args {
+		if !plain.MatchString(arg) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
 
 // cpuModel is the model's name, where the system knows one.
@@ -118,4 +135,24 @@ func (r *results) find(setting, name string) *workload {
 		}
 	}
 	return nil
+}
+
+// settings returns the settings, in the order that they were measured in.
+func (r *results) settings() (names []string) {
+	for _, w := range r.Workloads {
+		if !slices.Contains(names, w.Setting) {
+			names = append(names, w.Setting)
+		}
+	}
+	return names
+}
+
+// of returns the workloads of a setting.
+func (r *results) of(setting string) (ws []*workload) {
+	for _, w := range r.Workloads {
+		if w.Setting == setting {
+			ws = append(ws, w)
+		}
+	}
+	return ws
 }

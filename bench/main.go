@@ -65,7 +65,7 @@ func run(o options) (err error) {
 		if err != nil {
 			return err
 		}
-		return writeReport(res)
+		return writeReport(".", res)
 	}
 	if o.quick {
 		o.rounds, o.dur = 2, 100*time.Millisecond
@@ -125,7 +125,7 @@ func output(o options, res *results) error {
 		errs = append(errs, writeResults(o.json, res))
 	}
 	if o.report {
-		errs = append(errs, writeReport(res))
+		errs = append(errs, writeReport(".", res))
 	}
 	return errors.Join(errs...)
 }

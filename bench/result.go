@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 )
 
@@ -22,6 +23,9 @@ type workload struct {
 	LeftOut map[string]string       `json:",omitempty"` // why an implementation has no result
 }
 
+// aPort matches an address; its port differs each time.
+var aPort = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+
 // leaveOut removes an implementation's results, for the reason given.
 func (w *workload) leaveOut(impl, reason string) {
 	for _, round := range w.Rounds {
@@ -30,7 +34,7 @@ func (w *workload) leaveOut(impl, reason string) {
 	if w.LeftOut == nil {
 		w.LeftOut = map[string]string{}
 	}
-	w.LeftOut[impl] = reason
+	w.LeftOut[impl] = aPort.ReplaceAllString(reason, "127.0.0.1:*")
 }
 
 // impls returns the implementations that have results, in the order that they are

@@ -1,10 +1,12 @@
 // Command rio is an echo or HTTP server on the listener of
-// github.com/brickingsoft/rio, with its default settings.
+// github.com/brickingsoft/rio, with its default settings. It needs a limit of
+// 65535 file descriptors (RLIMIT_NOFILE).
 package main
 
 import (
+	"fmt"
 	"log"
-	"net"
+	"syscall"
 
 	"github.com/brickingsoft/rio"
 
@@ -13,9 +15,14 @@ import (
 
 func main() {
 	kind := child.Kind()
-	ln, err := rio.Listen("tcp", "127.0.0.1:0")
+	port := child.FreePort() // the listener's address has 0 for a port that it chose
+	ln, err := rio.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
-		log.Fatal(err)
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			log.Fatal(err)
+		}
+		log.Fatalf("%v (it registers 65535 descriptors with io_uring and does not check whether it may; RLIMIT_NOFILE is %d)", err, limit.Max)
 	}
-	log.Fatal(child.Serve(ln, ln.Addr().(*net.TCPAddr).Port, kind))
+	log.Fatal(child.Serve(ln, port, kind))
 }
