@@ -129,3 +129,23 @@ func TestLeftOut(t *testing.T) {
 		t.Errorf("2^40 connections: %v", err)
 	}
 }
+
+// TestPeer builds a peer's server, if its modules are in the module cache, and
+// runs it.
+func TestPeer(t *testing.T) {
+	t.Setenv("GOPROXY", "off")
+	var out bytes.Buffer
+	b := testBench(t, &out, "net", "nbio")
+	ws, err := b.setting("shared", regexp.MustCompile("^(HTTP, 16 conns|echo 128 B, 32 conns)$"))
+	if err != nil || len(ws) != 2 {
+		t.Fatalf("%v, %d workloads", err, len(ws))
+	}
+	for _, w := range ws {
+		switch reason := w.LeftOut["nbio"]; {
+		case strings.HasPrefix(reason, "was not built"):
+			t.Skip(reason)
+		case reason != "" || w.Rounds[0]["nbio"].Requests == 0:
+			t.Errorf("%s: %+v, left out: %s", w.Name, w.Rounds, reason)
+		}
+	}
+}

@@ -5,6 +5,19 @@
 // The machine's speed drifts, so only interleaved runs compare: in every round
 // each server gets one turn, in random order, and a ratio is the median of the
 // rounds' ratios.
+//
+//	go run .                                  # all rows, in both settings
+//	go run . -quick                           # the same, roughly, in a minute
+//	go run . -rows '^echo 128' -peers         # beside other network libraries
+//	go run . -report                          # RESULTS.md and charts/, too
+//	go run . -settings one-core -json a.json  # a long run in pieces …
+//	go run . -settings shared -json b.json
+//	go run . -render a.json,b.json            # … and the report of all of them
+//
+// An implementation that cannot be built, does not start or answers wrongly in a
+// row is left out of it, and the reason is printed after the tables. Is it one of
+// net, uring and syscall, the command fails in the end; but that io_uring is refused
+// is no failure.
 package main
 
 import (

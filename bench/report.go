@@ -20,12 +20,15 @@ const (
 // chartsOf are the charts of a setting.
 var chartsOf = []struct {
 	name, title string
+	table       string // whose workloads it shows
 	value       metric
 }{
-	{"throughput", "requests per second (more is better)", rate},
-	{"cpu", "CPU time per request (less is better)", cpuPer},
-	{"p50", "median latency (less is better)", p50},
-	{"p99", "99th percentile latency (less is better)", p99},
+	{"throughput", "requests per second (more is better)", tableRate, rate},
+	{"cpu", "CPU time per request (less is better)", tableRate, cpuPer},
+	{"p50", "median latency (less is better)", tableRate, p50},
+	{"p99", "99th percentile latency (less is better)", tableRate, p99},
+	{"memory", "memory per idle connection (less is better)", tableMemory, bytesPer},
+	{"fairness", "p99 of quiet connections beside a flood (less is better)", tableFairness, p99},
 }
 
 // settingTitles say what the settings are.
@@ -51,11 +54,14 @@ func writeReport(dir string, res *results) error {
 		fmt.Fprintf(&out, "## Setting %s\n\n", title)
 		ws := res.of(setting)
 		for _, c := range chartsOf {
-			name, err := writeChart(dir, setting, c.name, title, c.title, ws, res.Base, c.value)
-			errs = append(errs, err)
-			if name != "" {
-				fmt.Fprintf(&out, "![%s: ratios to %s](%s)\n\n", c.title, res.Base, name)
+			series, groups := bars(ws, c.table, res.Base, c.value)
+			if len(groups) == 0 {
+				continue
 			}
+			name := setting + "-" + c.name + ".svg"
+			errs = append(errs, chart.Write(filepath.Join(dir, chartDir, name),
+				fmt.Sprintf("%s: %s, %s = 1", setting, c.title, res.Base), series, groups))
+			fmt.Fprintf(&out, "![%s: ratios to %s](%s/%s)\n\n", c.title, res.Base, chartDir, name)
 		}
 		writeTables(&out, ws, res.Base)
 	}
@@ -63,13 +69,10 @@ func writeReport(dir string, res *results) error {
 	return errors.Join(errs...)
 }
 
-// writeChart draws one chart and returns its name, relative to dir, or "" if there
-// is nothing to draw.
-func writeChart(dir, setting, name, title, what string, ws []*workload, base string, value metric) (string, error) {
-	var groups []chart.Group
-	var series []string
+// bars returns the ratios of a table's workloads, and whose they are.
+func bars(ws []*workload, table, base string, value metric) (series []string, groups []chart.Group) {
 	for _, w := range ws {
-		if w.Table != tableRate {
+		if w.Table != table {
 			continue
 		}
 		g := chart.Group{Name: w.Name}
@@ -83,13 +86,7 @@ func writeChart(dir, setting, name, title, what string, ws []*workload, base str
 			groups = append(groups, g)
 		}
 	}
-	if len(groups) == 0 {
-		return "", nil
-	}
-	series = sortImpls(series, base)
-	series = slices.Compact(series)
-	file := filepath.Join(chartDir, setting+"-"+name+".svg")
-	return file, chart.Write(filepath.Join(dir, file), fmt.Sprintf("%s: %s, %s = 1", setting, what, base), series, groups)
+	return slices.Compact(sortImpls(series, base)), groups
 }
 
 // writeTables prints all tables of a setting.

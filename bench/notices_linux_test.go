@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// forger is a connection whose writes are changed on the way.
+type forger struct {
+	net.Conn
+	forge   func(p []byte, before int) []byte // before is how many bytes were written before p
+	written int
+}
+
+func (f *forger) Write(p []byte) (int, error) {
+	forged := f.forge(bytes.Clone(p), f.written)
+	f.written += len(p)
+	if _, err := f.Conn.Write(forged); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// forgedListener accepts forgers.
+type forgedListener struct {
+	net.Listener
+	forge func(p []byte, before int) []byte
+}
+
+func (l forgedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &forger{Conn: c, forge: l.forge}, nil
+}
+
+// TestLoadGeneratorNotices runs jobs against servers that answer wrongly after a
+// while.
+func TestLoadGeneratorNotices(t *testing.T) {
+	// flip changes a byte in what is sent after so many bytes.
+	flip := func(after int) func([]byte, int) []byte {
+		return func(p []byte, before int) []byte {
+			if before >= after {
+				p[min(3, len(p)-1)] ^= 1
+			}
+			return p
+		}
+	}
+	status := func(p []byte, _ int) []byte { return bytes.Replace(p, []byte("200 OK"), []byte("500 no"), 1) }
+	body := func(p []byte, _ int) []byte { return bytes.Replace(p, []byte("World"), []byte("world"), 1) }
+	longer := func(p []byte, before int) []byte {
+		if before > 0 {
+			p = append(p, '!')
+		}
+		return p
+	}
+	short := func(p []byte, _ int) []byte { return p[:len(p)-1] }
+	echo64 := func(c net.Conn) { echo(c, 64<<10) }
+	over := func(f func(net.Conn)) func(net.Listener) error {
+		return func(ln net.Listener) error { return serve(ln, f) }
+	}
+	for _, tt := range []struct {
+		name  string
+		job   loadJob
+		serve func(net.Listener) error
+		forge func(p []byte, before int) []byte
+		want  string
+	}{
+		{"echo of a wrong byte", loadJob{Kind: loadEcho, Size: 128, Conns: 4}, over(echo64), flip(12800), "wrong bytes"},
+		{"long echo", loadJob{Kind: loadEcho, Size: 128, Conns: 4}, over(echo64), longer, "wrong bytes"},
+		{"another status", loadJob{Kind: loadHTTP, Conns: 4}, serveHTTP, status, "not a good answer"},
+		{"another body", loadJob{Kind: loadHTTP, Conns: 4}, serveHTTP, body, "not the body"},
+		{"another body, pipelined", loadJob{Kind: loadHTTP, Conns: 4, Pipeline: 16}, serveHTTP, body, "not the body"},
+		{"another body, then closed", loadJob{Kind: loadClose, Conns: 4}, serveHTTP, body, "not the body"},
+		{"a short body, then closed", loadJob{Kind: loadClose, Conns: 4}, serveHTTP, short, "after"},
+		{"a byte of a broadcast", loadJob{Kind: loadBroadcast, Conns: 8}, over(new(hub).serve), flip(1 + broadcastSize), "wrong bytes"},
+		{"a byte of the source", loadJob{Kind: loadSource, Conns: 1}, over(source), flip(2 * patternSize), "wrong bytes"},
+		{"the sink's count", loadJob{Kind: loadSink, Conns: 1}, over(sink), flip(0), "the sink received"},
+		{"a byte of the flood", loadJob{Kind: loadFair, Size: 128, Conns: 2}, over(echo64), flip(64 << 10), "wrong bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tryJob(t, tt.job, tt.serve, tt.forge)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+			honest := func(p []byte, _ int) []byte { return p }
+			if err := tryJob(t, tt.job, tt.serve, honest); err != nil {
+				t.Errorf("unchanged: %v", err)
+			}
+		})
+	}
+}
+
+// tryJob runs a job against a server in this process, over connections whose
+// writes are forged.
+func tryJob(t *testing.T, job loadJob, serve func(net.Listener) error, forge func([]byte, int) []byte) error {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = serve(forgedListener{ln, forge}) // which the listener's Close ends
+	}()
+	defer func() {
+		if err := ln.Close(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	}()
+	argv, err := self("load")
+	if err != nil {
+		t.Fatal(err)
+	}
+	load, err := start(argv, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := load.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	this, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &proc{cmd: &exec.Cmd{Process: this}, port: ln.Addr().(*net.TCPAddr).Port}
+	job.Warmup, job.Duration = 20*time.Millisecond, 50*time.Millisecond
+	_, err = turn(load, server, job)
+	return err
+}
