@@ -19,17 +19,20 @@ func (l *loader) runBulk() (res loadResult, err error) {
 	l.step = func(*client) error { return nil } // an event only ends the waiting
 	l.msg = bytes.Repeat(pattern(), bulkUnit/patternSize)
 	l.buf = make([]byte, bulkUnit)
-	pump := map[string]func() error{
-		loadFile: l.receive, loadSource: l.receive, loadSink: l.send,
-		loadProxy: func() error { return errors.Join(l.send(), l.receive()) },
+	pump := map[string]func() (bool, error){
+		loadFile: l.receive, loadSource: l.receive, loadSink: l.send, loadProxy: l.sendAndReceive,
 	}[l.job.Kind]
 	if err := l.connectAll(l.job.Conns, func(*client) error { return nil }); err != nil {
 		return res, err
 	}
 	res, err = l.measure(func(until time.Time) error {
 		for time.Now().Before(until) {
-			if err := pump(); err != nil {
+			more, err := pump()
+			if err != nil {
 				return err
+			}
+			if more {
+				continue // there is no event to wait for
 			}
 			if err := l.events(time.Until(until)); err != nil {
 				return err
@@ -45,31 +48,45 @@ func (l *loader) runBulk() (res loadResult, err error) {
 	return res, err
 }
 
+// bulkCalls is how many system calls each way are made at a time.
+const bulkCalls = 16
+
+// sendAndReceive is send and receive.
+func (l *loader) sendAndReceive() (more bool, err error) {
+	more, err = l.send()
+	if err != nil {
+		return more, err
+	}
+	more2, err := l.receive()
+	return more || more2, err
+}
+
 // send sends on the first connection what it takes, up to bulkSize; to a sink on
-// a new connection then.
-func (l *loader) send() error {
+// a new connection then. It says whether there may be more to do at once, as does
+// receive.
+func (l *loader) send() (more bool, err error) {
 	c := &l.conns[0]
-	for range 16 {
+	for range bulkCalls {
 		if l.job.Kind == loadSink && c.sent == bulkSize {
 			if err := l.receipt(c); err != nil {
-				return err
+				return false, err
 			}
-			return l.renew()
+			return true, l.renew()
 		}
 		at := c.sent % patternSize
 		n, errno := rawIO(unix.SYS_WRITE, c.fd, l.msg[at:min(len(l.msg), at+bulkSize-c.sent%bulkSize)])
 		if errno == unix.EAGAIN {
-			return nil
+			return false, nil
 		}
 		if errno != 0 {
-			return os.NewSyscallError("write", errno)
+			return false, os.NewSyscallError("write", errno)
 		}
 		c.sent += n
 		if l.job.Kind == loadSink {
 			l.done += int64(n)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // receipt half-closes c and checks the number of bytes that the sink received.
@@ -116,9 +133,9 @@ func (l *loader) renew() error {
 
 // receive receives what the last connection has. While warming up, and now and
 // then, it looks at the bytes, where it knows what they should be.
-func (l *loader) receive() error {
+func (l *loader) receive() (more bool, err error) {
 	c := &l.conns[len(l.conns)-1]
-	for i := range 16 {
+	for i := range bulkCalls {
 		look := l.job.Kind != loadFile && (!l.count || i == 0 && c.got>>24 != c.sent>>24)
 		flags := unix.MSG_TRUNC // has TCP throw the bytes away: tcp(7)
 		if look {
@@ -126,36 +143,34 @@ func (l *loader) receive() error {
 		}
 		n, _, err := unix.Recvfrom(c.fd, l.buf, flags)
 		if err == unix.EAGAIN {
-			return nil
+			return false, nil
 		}
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			return os.NewSyscallError("recvfrom", err)
+			return false, os.NewSyscallError("recvfrom", err)
 		}
 		if n == 0 {
 			if l.job.Kind == loadProxy || c.got != bulkSize {
-				return fmt.Errorf("%w after %d bytes", io.ErrUnexpectedEOF, c.got)
+				return false, fmt.Errorf("%w after %d bytes", io.ErrUnexpectedEOF, c.got)
 			}
-			return l.renew()
+			return true, l.renew()
 		}
 		if look {
 			if err := l.look(c, l.buf[:n]); err != nil {
-				return err
+				return false, err
 			}
 		}
 		c.got += n
 		l.done += int64(n)
 	}
-	return nil
+	return true, nil
 }
 
 // look compares p, received on c, with the pattern.
 func (l *loader) look(c *client, p []byte) error {
-	if len(l.conns) == 1 {
-		c.sent = c.got // when it was last looked at; nothing is sent on it
-	}
+	c.sent = c.got // nothing is sent on it: this says where it was last looked at
 	for at := c.got % patternSize; len(p) > 0; at = 0 {
 		n := min(len(p), patternSize-at)
 		if !bytes.Equal(p[:n], l.msg[at:at+n]) {
