@@ -13,7 +13,7 @@ import (
 
 // TestMain lets the test binary be the child processes that a bench starts.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "-child" {
+	if len(os.Args) > 1 && os.Args[1] == "-child" {
 		main()
 		return
 	}
@@ -38,7 +38,7 @@ func testBench(t *testing.T, out *bytes.Buffer, impls ...string) *bench {
 	}
 	t.Cleanup(func() {
 		signal.Stop(stop)
-		if err := b.builds.close(); err != nil {
+		if err := b.close(); err != nil {
 			t.Error(err)
 		}
 	})

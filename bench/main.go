@@ -35,11 +35,12 @@ import (
 
 // options are the command line's.
 type options struct {
-	quick, report, peers         bool
-	rounds, idle                 int
-	dur                          time.Duration
-	impls, settings, rows        string
-	json, render, peerDir, child string
+	quick, report, peers  bool
+	rounds, idle          int
+	dur                   time.Duration
+	impls, settings, rows string
+	json, render, peerDir string
+	child, file           string
 }
 
 func main() {
@@ -47,6 +48,7 @@ func main() {
 	log.SetPrefix("bench: ")
 	var o options
 	flag.StringVar(&o.child, "child", "", "for internal use: what this process is")
+	flag.StringVar(&o.file, "file", "", "for internal use: the file that a file server sends")
 	flag.BoolVar(&o.quick, "quick", false, "fewer and shorter rounds: about a minute, rough figures")
 	flag.IntVar(&o.rounds, "rounds", 9, "`number` of rounds")
 	flag.DurationVar(&o.dur, "d", time.Second, "`length` of each server's turn")
@@ -62,7 +64,7 @@ func main() {
 	flag.StringVar(&o.render, "render", "", "measure nothing: write RESULTS.md and charts/ from these comma-separated `files` of -json")
 	flag.Parse()
 	if o.child != "" {
-		if err := runChild(o.child); err != nil {
+		if err := runChild(o.child, o.file); err != nil {
 			log.Fatalf("%s: %v", o.child, err)
 		}
 		return
@@ -114,7 +116,7 @@ func run(o options) (err error) {
 		rounds: o.rounds, dur: o.dur, impls: impls, idle: o.idle, out: os.Stdout, stop: interrupted,
 		builds: builds{peerDir: o.peerDir},
 	}
-	defer func() { err = errors.Join(err, b.builds.close()) }()
+	defer func() { err = errors.Join(err, b.close()) }()
 	info, err := describeRun(os.Args[1:], b)
 	if err != nil {
 		return err
@@ -144,7 +146,7 @@ func output(o options, res *results) error {
 }
 
 // runChild is the main function of a child process: "load", or "server/IMPL/KIND".
-func runChild(what string) error {
+func runChild(what, file string) error {
 	if what == "load" {
 		return runLoad(os.Stdin, os.Stdout)
 	}
@@ -152,5 +154,5 @@ func runChild(what string) error {
 	if len(part) != 3 || part[0] != "server" {
 		return fmt.Errorf("unknown child")
 	}
-	return runServer(part[1], part[2], os.Stdin)
+	return runServer(part[1], part[2], file, os.Stdin)
 }

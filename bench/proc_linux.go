@@ -57,9 +57,9 @@ func (h *head) String() string {
 }
 
 // self returns the command line that makes this program the child that what says.
-func self(what string) ([]string, error) {
+func self(what string, args ...string) ([]string, error) {
 	exe, err := os.Executable()
-	return []string{exe, "-child", what}, err
+	return append([]string{exe, "-child", what}, args...), err
 }
 
 // start runs a child, on the given CPUs (nil: all).

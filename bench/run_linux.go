@@ -24,6 +24,7 @@ type bench struct {
 	out    io.Writer
 	stop   <-chan os.Signal
 	builds builds
+	file   string // for file servers; "": not made yet
 
 	// failed has the failures of the program's own implementations.
 	failed []error
@@ -227,7 +228,27 @@ func (b *bench) command(r row, impl string) ([]string, error) {
 		exe, err := b.builds.peer(impl)
 		return []string{exe, kind}, err
 	}
-	return self("server/" + impl + "/" + kind)
+	var args []string
+	if kind == serverFile {
+		if b.file == "" {
+			var err error
+			if b.file, err = makeFile(); err != nil {
+				b.file = ""
+				return nil, err
+			}
+		}
+		args = []string{"-file", b.file}
+	}
+	return self("server/"+impl+"/"+kind, args...)
+}
+
+// close removes what b made.
+func (b *bench) close() error {
+	err := b.builds.close()
+	if b.file != "" {
+		err = errors.Join(err, os.Remove(b.file))
+	}
+	return err
 }
 
 func (b *bench) endServers() error {

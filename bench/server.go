@@ -32,7 +32,8 @@ const (
 )
 
 // runServer is a server's process. It prints its port and serves until in ends.
-func runServer(impl, kind string, in io.Reader) error {
+// file is what a file server sends.
+func runServer(impl, kind, file string, in io.Reader) error {
 	s, err := newStack(impl)
 	if err != nil {
 		return err
@@ -68,7 +69,7 @@ func runServer(impl, kind string, in io.Reader) error {
 		var h hub
 		return serve(ln, h.serve)
 	case serverFile:
-		return serveFile(ln)
+		return serveFile(ln, file)
 	case serverProxy:
 		return serveProxy(ln)
 	case serverSource:

@@ -66,25 +66,41 @@ func sink(c net.Conn) {
 	_, _ = c.Write(binary.LittleEndian.AppendUint64(nil, count))
 }
 
-// serveFile sends a file of bulkSize bytes on each connection, with io.Copy.
-func serveFile(ln net.Listener) error {
-	f, err := os.CreateTemp("", "netring-bench-*")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.Remove(f.Name()), f.Truncate(bulkSize)); err != nil {
-		return err
-	}
-	name := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+// serveFile sends the file of that name on each connection, with io.Copy.
+func serveFile(ln net.Listener, name string) error {
 	return serve(ln, func(c net.Conn) {
-		own, err := os.Open(name) // with a position of its own
+		f, err := os.Open(name)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "bench: file server:", err)
 			return
 		}
-		defer own.Close()
-		_, _ = io.Copy(c, own) // as above
+		defer f.Close()
+		_, _ = io.Copy(c, f) // as above
 	})
+}
+
+// makeFile makes a file of bulkSize bytes for serveFile and reads it once: it is in
+// the page cache then, and no server has to bring it there for the others.
+func makeFile() (name string, err error) {
+	f, err := os.CreateTemp("", "netring-bench-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := f.Truncate(bulkSize); err != nil {
+		return "", err
+	}
+	buf := make([]byte, bulkUnit)
+	for range bulkSize / len(buf) {
+		if _, err := io.ReadFull(f, buf); err != nil {
+			return "", err
+		}
+	}
+	return f.Name(), nil
 }
 
 // serveProxy takes connections in pairs and copies from the first to the second.
