@@ -16,9 +16,9 @@ type column struct {
 	ratio bool // to the base
 }
 
-// table is a Markdown table with a line for each implementation of a workload.
-// Streams of Markdown have nobody to report a write error to: print to a buffer or
-// to standard output.
+// table is a Markdown table with a line for each implementation of a workload. Its
+// write errors are not looked at: tables go to a buffer, or to standard output,
+// which is where errors would be reported.
 type table struct {
 	columns []column
 	server  func(impl string) string // what to call it, nil: its name
@@ -116,6 +116,9 @@ func writeRest(out io.Writer, ws []*workload, base string) {
 	fmt.Fprintln(out)
 }
 
+// maxNamed is how many workloads are named that something was left out of.
+const maxNamed = 6
+
 // writeLeftOut says what has no result, once for each reason.
 func writeLeftOut(out io.Writer, ws []*workload) {
 	type key struct{ impl, reason string }
@@ -135,6 +138,10 @@ func writeLeftOut(out io.Writer, ws []*workload) {
 	}
 	fmt.Fprintf(out, "\nLeft out:\n\n")
 	for _, k := range keys {
-		fmt.Fprintf(out, "- %s (%s): %s\n", k.impl, strings.Join(rows[k], "; "), k.reason)
+		names := strings.Join(rows[k], "; ")
+		if len(rows[k]) > maxNamed {
+			names = fmt.Sprintf("%d workloads", len(rows[k]))
+		}
+		fmt.Fprintf(out, "- %s (%s): %s\n", k.impl, names, k.reason)
 	}
 }
