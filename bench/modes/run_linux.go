@@ -1,0 +1,180 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"runtime"
+	"time"
+)
+
+// bench is one invocation of the command.
+type bench struct {
+	rounds int
+	dur    time.Duration
+	conns  int
+	match  *regexp.Regexp
+	flames string // directory, "" for none
+	stop   <-chan os.Signal
+	out    io.Writer
+}
+
+// entry is a server under measurement.
+type entry struct {
+	variant
+	proc    *proc
+	trouble string       // why there are no results
+	results []loadResult // one per round
+	calls   float64      // system calls per request, NaN: not known
+}
+
+// baseLines are the servers that a shape's ratios are to.
+func baseLines(shape string) []variant {
+	var bases []variant
+	for _, v := range variants() {
+		if v.shape != shape || v.thread == threadLocked {
+			continue
+		}
+		if v.mode == modeEpoll || v.mode == modeNet || v.mode == modeNetringURing {
+			bases = append(bases, v)
+		}
+	}
+	return bases
+}
+
+// chosen returns the variants of a shape to measure: those that match, and the
+// base lines if any does.
+func (b *bench) chosen(shape string) (es []*entry) {
+	matched := false
+	base := map[string]bool{}
+	for _, v := range baseLines(shape) {
+		base[v.String()] = true
+	}
+	for _, v := range variants() {
+		if v.shape != shape {
+			continue
+		}
+		is := b.match.MatchString(v.String())
+		matched = matched || is
+		if is || base[v.String()] {
+			es = append(es, &entry{variant: v})
+		}
+	}
+	if !matched {
+		return nil
+	}
+	return es
+}
+
+// cpus returns the CPUs of the server and of the load; nil means all.
+func cpus(setting string) (server, load []int, err error) {
+	switch setting {
+	case "one-core":
+		if runtime.NumCPU() < 2 {
+			return nil, nil, errors.New("needs two CPUs: one for the server, one for the load")
+		}
+		return []int{0}, []int{1}, nil
+	case "shared":
+		return nil, nil, nil
+	}
+	return nil, nil, errors.New("unknown setting: want one-core or shared")
+}
+
+// setting measures all servers of a shape in one setting.
+func (b *bench) setting(name, shape string) (err error) {
+	serverCPUs, loadCPUs, err := cpus(name)
+	if err != nil {
+		return err
+	}
+	es := b.chosen(shape)
+	if len(es) == 0 {
+		return nil
+	}
+	defer func() {
+		for _, e := range es {
+			if e.proc != nil {
+				err = errors.Join(err, e.proc.end())
+			}
+		}
+	}()
+	for _, e := range es {
+		if e.proc, err = start(e.String(), serverCPUs); err != nil {
+			return err
+		}
+		why, err := e.proc.readPort()
+		switch {
+		case err != nil:
+			e.trouble = err.Error()
+		case why != "":
+			e.trouble = "refused by the kernel: " + why
+		}
+	}
+	d := &driver{bench: b, cpus: loadCPUs}
+	defer func() { err = errors.Join(err, d.end()) }()
+	for range b.rounds {
+		for _, i := range rand.Perm(len(es)) {
+			if err := d.turn(es[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range es {
+		if err := d.look(e, name); err != nil {
+			return err
+		}
+	}
+	return b.table(name, shape, es)
+}
+
+// driver has the load, which is started again after trouble.
+type driver struct {
+	*bench
+	cpus []int
+	load *proc
+}
+
+// turn gives e a turn, unless it is in trouble. Only what concerns all servers is
+// an error.
+func (d *driver) turn(e *entry) error {
+	res, err := d.job(e, d.dur/10)
+	if err == nil && e.trouble == "" {
+		e.results = append(e.results, res)
+	}
+	return err
+}
+
+func (d *driver) job(e *entry, warmup time.Duration) (res loadResult, err error) {
+	select {
+	case <-d.stop:
+		return res, errors.New("interrupted")
+	default:
+	}
+	if e.trouble != "" {
+		return res, nil
+	}
+	if d.load == nil {
+		if d.load, err = start("load", d.cpus); err != nil {
+			return res, err
+		}
+	}
+	res, err = turn(d.load, e.proc, loadJob{Port: e.proc.port, Conns: d.conns, Warmup: warmup, Duration: d.dur})
+	if err != nil {
+		e.trouble = "failed: " + err.Error()
+		fmt.Fprintf(os.Stderr, "modes: %v %s\n", e.variant, e.trouble)
+		// The load may have been killed, which is no news.
+		_ = d.end()
+	}
+	return res, nil
+}
+
+func (d *driver) end() error {
+	if d.load == nil {
+		return nil
+	}
+	p := d.load
+	d.load = nil
+	return p.end()
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/netring-go/netring"
+)
+
+// serveStreams is package net, or netring, with a goroutine per connection.
+func serveStreams(ln net.Listener) error {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		go serveStream(c)
+	}
+}
+
+func serveStream(c net.Conn) {
+	buf := make([]byte, recvSize)
+	out := []byte(answer)
+	for {
+		// Whatever the error, the connection is over.
+		if _, err := c.Read(buf); err != nil {
+			break
+		}
+		if _, err := c.Write(out); err != nil {
+			break
+		}
+	}
+	_ = c.Close() // nobody is left to be told of an error
+}
+
+// streamListener listens with package net, or netring with one of its engines.
+func streamListener(mode string) (net.Listener, error) {
+	const addr = "127.0.0.1:0"
+	if mode == modeNet {
+		return net.Listen("tcp", addr)
+	}
+	engines := map[string]netring.Engine{modeNetringURing: netring.EngineURing, modeNetringSyscall: netring.EngineSyscall}
+	engine, ok := engines[mode]
+	if !ok {
+		return nil, fmt.Errorf("unknown mode %q", mode)
+	}
+	p, err := netring.NewPoller(netring.Config{Engine: engine})
+	if err != nil {
+		return nil, refused("netring", err)
+	}
+	lc := netring.ListenConfig{Poller: p}
+	return lc.Listen(context.Background(), "tcp", addr)
+}
