@@ -81,5 +81,5 @@ func (b *bench) run(settings []string, report string) (err error) {
 			}
 		}
 	}
-	return nil
+	return b.legend()
 }

@@ -15,6 +15,15 @@ func (b *bench) header() error {
 	if err := unix.Uname(&u); err != nil {
 		return err
 	}
+	if !havePerf() {
+		note := "perf is not on PATH: system calls are not counted"
+		if b.flames != "" {
+			note += " and there are no flame graphs"
+		}
+		if _, err := fmt.Fprintln(b.out, note+".\n"); err != nil {
+			return err
+		}
+	}
 	_, err := fmt.Fprintf(b.out, "%d rounds of %v, %d connections, Linux %s, Go %s, %d CPUs. Ratios are medians of the rounds' ratios.\n\n",
 		b.rounds, b.dur, b.conns, unix.ByteSliceToString(u.Release[:]), strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU())
 	return err
@@ -53,6 +62,21 @@ func (b *bench) table(setting, shape string, es []*entry) error {
 		s.WriteString("\n")
 	}
 	s.WriteString("\n")
+	_, err := fmt.Fprint(b.out, s.String())
+	return err
+}
+
+// legend says what the modes are.
+func (b *bench) legend() error {
+	var s strings.Builder
+	s.WriteString("## Modes\n\n| mode | what it is |\n|---|---|\n")
+	seen := map[string]bool{}
+	for _, v := range variants() {
+		if key := v.mode + v.what; !seen[key] && b.match.MatchString(v.String()) {
+			seen[key] = true
+			fmt.Fprintf(&s, "| %s | %s |\n", v.mode, v.what)
+		}
+	}
 	_, err := fmt.Fprint(b.out, s.String())
 	return err
 }
