@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/netring-go/netring"
+	"github.com/netring-go/netring/reactor"
+)
+
+// cacheLine is the size of a cache line on nearly all machines Go runs on.
+const cacheLine = 64
+
+// cacheLines shows what lies on the same cache lines, from the library's own types,
+// and measures what it costs when two threads write to one.
+func (m *measurement) cacheLines() error {
+	m.printf("## Cache lines\n\n| type | bytes | line | what is on it |\n|---|---|---|---|\n")
+	for _, t := range []struct {
+		of   reflect.Type
+		only []string // fields of interest, by prefix
+	}{
+		{reflect.TypeFor[reactor.Reactor](), []string{"handoff.", "watch.", "slots.mu", "slots.slots", "ringMu", "eng", "bufs", "smallRead", "stopping", "n."}},
+		{reflect.TypeFor[netring.Poller](), nil},
+	} {
+		for _, l := range lines(t.of, t.only) {
+			m.printf("| %v | %d | %d | %s |\n", t.of, t.of.Size(), l.index, strings.Join(l.fields, ", "))
+		}
+	}
+	shared, apart := &[2]atomic.Uint64{}, &[2]struct {
+		n atomic.Uint64
+		_ [2*cacheLine - 8]byte // two lines: they are fetched in pairs
+	}{}
+	var next atomic.Uint32
+	m.printf("\n| atomic additions by two threads | ns |\n|---|---|\n")
+	m.printf("| to one counter, as Poller.next | %.1f |\n", adds(m, func(int) { next.Add(1) }))
+	m.printf("| to two counters on one cache line | %.1f |\n", adds(m, func(i int) { shared[i].Add(1) }))
+	m.printf("| to two counters on lines of their own | %.1f |\n\n", adds(m, func(i int) { apart[i].n.Add(1) }))
+	return nil
+}
+
+// adds returns how long f takes, in ns, on two threads, which are told apart.
+func adds(m *measurement, f func(thread int)) float64 {
+	return perThread(m.dur/2, 2, f)
+}
+
+// line is a cache line of a type.
+type line struct {
+	index  uintptr
+	fields []string
+}
+
+// lines returns the cache lines of t that hold fields of interest, if only says
+// what those are.
+func lines(t reflect.Type, only []string) (ls []line) {
+	leaves(t, "", 0, func(name string, offset uintptr) {
+		if only != nil && !slices.ContainsFunc(only, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			return
+		}
+		index := offset / cacheLine
+		if len(ls) == 0 || ls[len(ls)-1].index != index {
+			ls = append(ls, line{index: index})
+		}
+		l := &ls[len(ls)-1]
+		l.fields = append(l.fields, fmt.Sprintf("`%s`", name))
+	})
+	return ls
+}
+
+// leaves calls f for each field of t, and for those of fields that are structs of
+// the same package or without a name, with its offset.
+func leaves(t reflect.Type, prefix string, base uintptr, f func(name string, offset uintptr)) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		if ft := field.Type; ft.Kind() == reflect.Struct && (ft.PkgPath() == t.PkgPath() || ft.Name() == "") {
+			leaves(ft, prefix+field.Name+".", base+field.Offset, f)
+			continue
+		}
+		f(prefix+field.Name, base+field.Offset)
+	}
+}
