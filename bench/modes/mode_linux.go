@@ -95,6 +95,7 @@ const (
 	modeEpoll          = "epoll"
 	modeNet            = "net"
 	modeNetringURing   = "netring-uring"
+	modeNetringOne     = "netring-uring-one"
 	modeNetringSyscall = "netring-syscall"
 	modeReadiness      = "readiness"
 )
@@ -112,6 +113,7 @@ func variants() (vs []variant) {
 	vs = append(vs,
 		variant{shape: shapeGoroutines, mode: modeNet, what: "package net", thread: threadAny},
 		variant{shape: shapeGoroutines, mode: modeNetringURing, what: "netring.Listen, ring engine", thread: threadAny},
+		variant{shape: shapeGoroutines, mode: modeNetringOne, what: "netring.Listen, ring engine, one reactor for connections whatever the number of Ps, as the other modes have", thread: threadAny},
 		variant{shape: shapeGoroutines, mode: modeNetringSyscall, what: "netring.Listen, syscall engine", thread: threadAny})
 	for _, shape := range []string{shapeLoop, shapeGoroutines} {
 		for i := range ringModes {

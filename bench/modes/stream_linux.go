@@ -40,12 +40,15 @@ func streamListener(mode string) (net.Listener, error) {
 	if mode == modeNet {
 		return net.Listen("tcp", addr)
 	}
-	engines := map[string]netring.Engine{modeNetringURing: netring.EngineURing, modeNetringSyscall: netring.EngineSyscall}
-	engine, ok := engines[mode]
+	cfg, ok := map[string]netring.Config{
+		modeNetringURing:   {Engine: netring.EngineURing},
+		modeNetringOne:     {Engine: netring.EngineURing, Reactors: 1},
+		modeNetringSyscall: {Engine: netring.EngineSyscall},
+	}[mode]
 	if !ok {
 		return nil, fmt.Errorf("unknown mode %q", mode)
 	}
-	p, err := netring.NewPoller(netring.Config{Engine: engine})
+	p, err := netring.NewPoller(cfg)
 	if err != nil {
 		return nil, refused("netring", err)
 	}

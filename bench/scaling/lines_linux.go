@@ -34,16 +34,29 @@ func (m *measurement) cacheLines() error {
 		_ [2*cacheLine - 8]byte // two lines: they are fetched in pairs
 	}{}
 	var next atomic.Uint32
-	m.printf("\n| atomic additions by two threads | ns |\n|---|---|\n")
-	m.printf("| to one counter, as Poller.next | %.1f |\n", adds(m, func(int) { next.Add(1) }))
-	m.printf("| to two counters on one cache line | %.1f |\n", adds(m, func(i int) { shared[i].Add(1) }))
-	m.printf("| to two counters on lines of their own | %.1f |\n\n", adds(m, func(i int) { apart[i].n.Add(1) }))
+	contests := []struct {
+		what    string
+		threads int
+		add     func(thread int)
+		ns      []float64
+	}{
+		{"by one thread", 1, func(int) { next.Add(1) }, nil},
+		{"by two threads to one counter, as Poller.next", 2, func(int) { next.Add(1) }, nil},
+		{"by two threads to two counters on one cache line", 2, func(i int) { shared[i].Add(1) }, nil},
+		{"by two threads to two counters on lines of their own", 2, func(i int) { apart[i].n.Add(1) }, nil},
+	}
+	for range 3 * m.rounds { // by turns, as the machine's speed drifts
+		for i := range contests {
+			c := &contests[i]
+			c.ns = append(c.ns, try(m.dur/10, c.threads, c.add))
+		}
+	}
+	m.printf("\n| atomic additions | CPU ns |\n|---|---|\n")
+	for _, c := range contests {
+		m.printf("| %s | %.1f |\n", c.what, middle(c.ns))
+	}
+	m.printf("\n")
 	return nil
-}
-
-// adds returns how long f takes, in ns, on two threads, which are told apart.
-func adds(m *measurement, f func(thread int)) float64 {
-	return perThread(m.dur/2, 2, f)
 }
 
 // line is a cache line of a type.

@@ -17,7 +17,7 @@ func (m *measurement) locks() (err error) {
 	if err := m.contention(); err != nil {
 		return err
 	}
-	m.printf("## Critical sections\n\n| lock | section | ns, alone | ns, two threads at it |\n|---|---|---|---|\n")
+	m.printf("## Critical sections\n\n| lock | section | CPU ns, one thread | CPU ns, two threads at it |\n|---|---|---|---|\n")
 	for _, s := range criticalSections() {
 		alone, both := s.measure(m.dur/2, 1), s.measure(m.dur/2, 2)
 		m.printf("| %s | %s | %.0f | %.0f |\n", s.lock, s.what, alone, both)

@@ -40,7 +40,7 @@ func (m *measurement) rings() (err error) {
 // reactorCost measures what a reactor holds that does nothing.
 func (m *measurement) reactorCost() (err error) {
 	const more = 64
-	m.printf("## A reactor that does nothing\n\n| engine | resident KiB | address space KiB | heap KiB | descriptors | goroutines |\n|---|---|---|---|---|---|\n")
+	m.printf("## A reactor that does nothing\n\n| engine | resident KiB | heap KiB | descriptors | goroutines |\n|---|---|---|---|---|\n")
 	for _, impl := range []string{"uring", "syscall"} {
 		if err := m.reactorCostOf(impl, more); err != nil {
 			return err
@@ -65,7 +65,7 @@ func (m *measurement) reactorCostOf(impl string, more int) (err error) {
 		return err
 	}
 	each := func(a, b uint64) string { return fmt.Sprintf("%.1f", (float64(a)-float64(b))/1024/float64(more)) }
-	m.printf("| %s | %s | %s | %s | %.1f | %.1f |\n", impl, each(many.RSS, one.RSS), each(many.Virtual, one.Virtual), each(many.Heap, one.Heap),
+	m.printf("| %s | %s | %s | %.1f | %.1f |\n", impl, each(many.RSS, one.RSS), each(many.Heap, one.Heap),
 		float64(many.FDs-one.FDs)/float64(more), float64(many.Goroutines-one.Goroutines)/float64(more))
 	return nil
 }

@@ -17,7 +17,7 @@ type snapshot struct {
 	Goroutines                         int
 	FDs                                int
 	Heap, Stack                        uint64 // bytes in use, after a collection
-	RSS, Virtual                       uint64 // bytes
+	RSS                                uint64 // bytes
 	Accepted                           []int64
 	Locks                              []lockSite
 }
@@ -49,10 +49,11 @@ func (s *running) snapshot() (snap snapshot, err error) {
 		return snap, err
 	}
 	page := uint64(os.Getpagesize())
-	if _, err := fmt.Sscan(string(statm), &snap.Virtual, &snap.RSS); err != nil {
+	var size uint64
+	if _, err := fmt.Sscan(string(statm), &size, &snap.RSS); err != nil {
 		return snap, err
 	}
-	snap.Virtual, snap.RSS = snap.Virtual*page, snap.RSS*page
+	snap.RSS *= page
 	snap.Locks, err = contention()
 	return snap, err
 }
