@@ -29,10 +29,11 @@ func (m *measurement) cacheLines() error {
 			m.printf("| %v | %d | %d | %s |\n", t.of, t.of.Size(), l.index, strings.Join(l.fields, ", "))
 		}
 	}
-	shared, apart := &[2]atomic.Uint64{}, &[2]struct {
-		n atomic.Uint64
-		_ [2*cacheLine - 8]byte // two lines: they are fetched in pairs
-	}{}
+	// The counters are reached through pointers made beforehand: indexing through a
+	// pointer to the array would look at its first element, to check the pointer.
+	counters := new([4 * cacheLine / 8]atomic.Uint64)
+	shared := [2]*atomic.Uint64{&counters[0], &counters[1]}
+	apart := [2]*atomic.Uint64{&counters[0], &counters[2*cacheLine/8]} // two lines on: they are fetched in pairs
 	var next atomic.Uint32
 	contests := []struct {
 		what    string
@@ -43,7 +44,7 @@ func (m *measurement) cacheLines() error {
 		{"by one thread", 1, func(int) { next.Add(1) }, nil},
 		{"by two threads to one counter, as Poller.next", 2, func(int) { next.Add(1) }, nil},
 		{"by two threads to two counters on one cache line", 2, func(i int) { shared[i].Add(1) }, nil},
-		{"by two threads to two counters on lines of their own", 2, func(i int) { apart[i].n.Add(1) }, nil},
+		{"by two threads to two counters on lines of their own", 2, func(i int) { apart[i].Add(1) }, nil},
 	}
 	for range 3 * m.rounds { // by turns, as the machine's speed drifts
 		for i := range contests {

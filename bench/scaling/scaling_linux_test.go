@@ -67,15 +67,15 @@ func TestParseContention(t *testing.T) {
 }
 
 func TestLines(t *testing.T) {
-	type inner struct{ a, b uint64 }
+	type Inner struct{ A, B uint64 }
 	type outer struct {
-		x uint64
-		inner
+		X uint64
+		Inner
 		_ [40]byte
-		y uint64
+		Y uint64
 	}
-	want := []line{{0, []string{"`x`", "`inner.a`"}}, {1, []string{"`y`"}}}
-	if got := lines(reflect.TypeFor[outer](), []string{"x", "y", "inner.a"}); !reflect.DeepEqual(got, want) {
+	want := []line{{0, []string{"`X`", "`Inner.A`"}}, {1, []string{"`Y`"}}}
+	if got := lines(reflect.TypeFor[outer](), []string{"X", "Y", "Inner.A"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v", got)
 	}
 }
