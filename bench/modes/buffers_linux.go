@@ -23,7 +23,7 @@ const (
 
 // buffers is where requests are received to.
 type buffers struct {
-	own      []byte        // recvOwn and recvFixed: recvSize bytes for each place
+	own      []byte        // single receives: recvSize bytes for each place
 	legacy   []byte        // recvMultishotLegacy
 	provided *bufring.Ring // recvMultishotRing
 	answer   []byte
@@ -38,7 +38,7 @@ func newBuffers(r *ring, m *ringMode) (b *buffers, err error) {
 	}
 	copy(b.answer, answer)
 	switch m.recv {
-	case recvOwn, recvFixed:
+	case recvOwn, recvFixed, recvOwnFixed:
 		b.own, err = anonymous(maxConns * recvSize)
 	case recvMultishotLegacy:
 		b.legacy, err = anonymous(providedBuffers * recvSize)
@@ -50,7 +50,7 @@ func newBuffers(r *ring, m *ringMode) (b *buffers, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.recv == recvFixed || m.send != sendPlain {
+	if m.recv == recvFixed || m.recv == recvOwnFixed || m.send != sendPlain {
 		if b.own == nil {
 			return nil, fmt.Errorf("mode %s: registered buffers are for receives into the connection's own", m.name)
 		}

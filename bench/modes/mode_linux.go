@@ -10,6 +10,7 @@ type receiving int
 const (
 	recvOwn             receiving = iota // IORING_OP_RECV into the connection's buffer
 	recvFixed                            // IORING_OP_READ_FIXED into it, registered
+	recvOwnFixed                         // IORING_OP_RECV with IORING_RECVSEND_FIXED_BUF
 	recvMultishotLegacy                  // multishot IORING_OP_RECV, buffers by IORING_OP_PROVIDE_BUFFERS
 	recvMultishotRing                    // multishot IORING_OP_RECV, provided-buffer ring
 )
@@ -20,9 +21,10 @@ func (r receiving) multishot() bool { return r == recvMultishotLegacy || r == re
 type sending int
 
 const (
-	sendPlain sending = iota // IORING_OP_SEND
-	sendFixed                // IORING_OP_WRITE_FIXED of the registered answer
-	sendZC                   // IORING_OP_SEND_ZC with IORING_RECVSEND_FIXED_BUF
+	sendPlain      sending = iota // IORING_OP_SEND
+	sendFixed                     // IORING_OP_WRITE_FIXED of the registered answer
+	sendZC                        // IORING_OP_SEND_ZC with IORING_RECVSEND_FIXED_BUF
+	sendPlainFixed                // IORING_OP_SEND with it
 )
 
 // ringMode is one way to run the ring.
@@ -44,7 +46,8 @@ type ringMode struct {
 
 const deferTaskrun = ioringSetupSingleIssuer | ioringSetupDeferTaskrun
 
-// ringModes are the modes there are.
+// ringModes are the modes there are. Some ask for what kernels are known to refuse,
+// to have it said by the kernel at hand.
 var ringModes = []ringMode{
 	{name: "plain", what: "inline attempt, then poll: no flags at all"},
 	{name: "async", what: "IOSQE_ASYNC on every RECV and SEND", async: true},
@@ -54,6 +57,8 @@ var ringModes = []ringMode{
 	{name: "fixed-files", what: "registered descriptors: direct accepts, IOSQE_FIXED_FILE", files: true},
 	{name: "fixed-buffers", what: "registered buffers: READ_FIXED and WRITE_FIXED", recv: recvFixed, send: sendFixed},
 	{name: "send-zc-fixed", what: "RECV, SEND_ZC from a registered buffer", send: sendZC},
+	{name: "recv-fixed", what: "RECV into a registered buffer, IORING_RECVSEND_FIXED_BUF", recv: recvOwnFixed},
+	{name: "send-fixed", what: "RECV, SEND from a registered buffer, IORING_RECVSEND_FIXED_BUF", send: sendPlainFixed},
 	{name: "ring-fd", what: "IORING_REGISTER_RING_FDS; the registration is the thread's", ringFD: true, locked: true},
 	{name: "coop-taskrun", what: "IORING_SETUP_COOP_TASKRUN", setup: iouring.IORING_SETUP_COOP_TASKRUN},
 	{name: "defer-taskrun", what: "IORING_SETUP_SINGLE_ISSUER and DEFER_TASKRUN, which need one thread", setup: deferTaskrun, locked: true},

@@ -42,8 +42,12 @@ func (s *server) queueRecv(c *conn) error {
 		return err
 	}
 	switch s.mode.recv {
-	case recvOwn:
+	case recvOwn, recvOwnFixed:
 		e.PrepOperation(iouring.IORING_OP_RECV, c.fd, address(s.bufs.of(c)), recvSize, 0)
+		if s.mode.recv == recvOwnFixed {
+			e.SetIoprio(ioringRecvsendFixedBuf)
+			e.SetBufIndex(fixedRecvs)
+		}
 	case recvFixed:
 		e.PrepOperation(iouring.IORING_OP_READ_FIXED, c.fd, address(s.bufs.of(c)), recvSize, 0)
 		e.SetBufIndex(fixedRecvs)
@@ -66,9 +70,13 @@ func (s *server) queueSend(c *conn) error {
 	}
 	p := s.bufs.answer[c.sent:]
 	switch s.mode.send {
-	case sendPlain:
+	case sendPlain, sendPlainFixed:
 		e.PrepOperation(iouring.IORING_OP_SEND, c.fd, address(p), uint32(len(p)), 0)
 		e.SetOpFlags(unix.MSG_NOSIGNAL)
+		if s.mode.send == sendPlainFixed {
+			e.SetIoprio(ioringRecvsendFixedBuf)
+			e.SetBufIndex(fixedAnswer)
+		}
 	case sendFixed:
 		e.PrepOperation(iouring.IORING_OP_WRITE_FIXED, c.fd, address(p), uint32(len(p)), 0)
 		e.SetBufIndex(fixedAnswer)
@@ -81,6 +89,27 @@ func (s *server) queueSend(c *conn) error {
 	s.finish(e, kindSend, c)
 	c.sending = true
 	return nil
+}
+
+// opName names the operation that receives.
+func (r receiving) opName() string {
+	return [...]string{
+		recvOwn:             "IORING_OP_RECV",
+		recvFixed:           "IORING_OP_READ_FIXED",
+		recvOwnFixed:        "IORING_OP_RECV with IORING_RECVSEND_FIXED_BUF",
+		recvMultishotLegacy: "IORING_OP_RECV with IORING_RECV_MULTISHOT and legacy buffers",
+		recvMultishotRing:   "IORING_OP_RECV with IORING_RECV_MULTISHOT and a buffer ring",
+	}[r]
+}
+
+// opName names the operation that sends.
+func (s sending) opName() string {
+	return [...]string{
+		sendPlain:      "IORING_OP_SEND",
+		sendFixed:      "IORING_OP_WRITE_FIXED",
+		sendZC:         "IORING_OP_SEND_ZC with IORING_RECVSEND_FIXED_BUF",
+		sendPlainFixed: "IORING_OP_SEND with IORING_RECVSEND_FIXED_BUF",
+	}[s]
 }
 
 // finish fills in what receives and sends have in common.

@@ -173,14 +173,7 @@ func (s *server) received(c *conn, e completion) error {
 	case e.res == -int32(unix.ENOBUFS) || e.res == -int32(unix.EINTR):
 		return s.queueRecv(c) // a buffer is free again soon
 	case isRefusal(e.res):
-		what := "IORING_OP_RECV"
-		switch {
-		case s.mode.recv.multishot():
-			what = "IORING_OP_RECV with IORING_RECV_MULTISHOT"
-		case s.mode.recv == recvFixed:
-			what = "IORING_OP_READ_FIXED"
-		}
-		return refused(what, syscall.Errno(-e.res))
+		return refused(s.mode.recv.opName(), syscall.Errno(-e.res))
 	}
 	if e.flags&ioringCQEFBuffer != 0 { // taken, but with nothing put in
 		if err := s.bufs.recycle(s.ring, s.bufs.received(c, 0, e.flags).bid); err != nil {
@@ -203,8 +196,7 @@ func (s *server) sent(c *conn, e completion) error {
 		c.sent += int(e.res)
 		return s.queueSend(c)
 	case e.res < 0 && isRefusal(e.res):
-		what := [...]string{"IORING_OP_SEND", "IORING_OP_WRITE_FIXED", "IORING_OP_SEND_ZC with IORING_RECVSEND_FIXED_BUF"}[s.mode.send]
-		return refused(what, syscall.Errno(-e.res))
+		return refused(s.mode.send.opName(), syscall.Errno(-e.res))
 	}
 	if c.answered != nil {
 		c.busy--

@@ -8,15 +8,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// oneCore is one server of each kind. On a core of its own it is measured with less
+// noise, and this is about growth, not about cores.
+func oneCore() (cfgs []serverConfig) {
+	for _, impl := range []string{"net", "uring", "syscall"} {
+		cfgs = append(cfgs, serverConfig{Impl: impl, OneCore: true})
+	}
+	return cfgs
+}
+
 // busyConnections measures the cost of a request against the number of connections
 // that are busy.
 func (m *measurement) busyConnections() (err error) {
-	ps, end, err := startAll(serverConfig{Impl: "net"}, serverConfig{Impl: "uring"}, serverConfig{Impl: "syscall"})
+	ps, end, err := startAll(oneCore()...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	m.printf("## Busy connections\n\n| connections | server | requests/s | ÷ net | CPU µs/request | ÷ net | operations/batch |\n|---|---|---|---|---|---|---|\n")
+	m.printf("## Busy connections, server on one core\n\n| connections | server | requests/s | ÷ net | CPU µs/request | ÷ net | operations/batch |\n|---|---|---|---|---|---|---|\n")
 	for _, n := range []int{1, 16, 64, 256, 1024} {
 		var cs []*contest
 		for _, p := range ps {
@@ -41,7 +50,7 @@ func (m *measurement) busyConnections() (err error) {
 // idleConnections measures what connections that wait cost: their memory, and the
 // cost of a request on 64 others.
 func (m *measurement) idleConnections() (err error) {
-	m.printf("## Idle connections beside 64 busy ones\n\n| idle | server | requests/s | CPU µs/request | heap KiB/connection | stack KiB/connection | resident KiB/connection |\n|---|---|---|---|---|---|---|\n")
+	m.printf("## Idle connections beside 64 busy ones, server on one core\n\n| idle | server | requests/s | CPU µs/request | heap KiB/connection | stack KiB/connection | resident KiB/connection |\n|---|---|---|---|---|---|---|\n")
 	for _, n := range []int{0, 1000, 5000} {
 		if err := m.idle(n); err != nil {
 			return err
@@ -52,7 +61,7 @@ func (m *measurement) idleConnections() (err error) {
 }
 
 func (m *measurement) idle(n int) (err error) {
-	ps, end, err := startAll(serverConfig{Impl: "net"}, serverConfig{Impl: "uring"}, serverConfig{Impl: "syscall"})
+	ps, end, err := startAll(oneCore()...)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,11 @@ package main
 
 import (
 	"errors"
+	"os"
 	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // listeners measures accepting: a connection per request, on one listener and on
@@ -35,8 +39,56 @@ func (m *measurement) listeners() (err error) {
 		m.printf("| %s | %d | %d | %.0f | %.2f | %.1f | %.2f | %.2f |\n", cfg.Impl, max(cfg.Pollers, 1), cfg.sockets(),
 			c.median(rate), c.ratio(one, rate), c.median(cpuPer), c.ratio(one, cpuPer), c.imbalance())
 	}
-	m.printf("\n")
+	accept, register, err := acceptCalls(500)
+	if err != nil {
+		return err
+	}
+	m.printf("\n| what the acceptor does for each connection | ns |\n|---|---|\n| accept4 | %.0f |\n| epoll_ctl | %.0f |\n\n", accept, register)
 	return nil
+}
+
+// acceptCalls measures the system calls that all connections of a Poller go
+// through one after the other, in ns.
+func acceptCalls(n int) (accept, register float64, err error) {
+	ln, port, err := listening(n)
+	if err != nil {
+		return 0, 0, err
+	}
+	fds := []int{ln}
+	defer func() {
+		for _, fd := range fds {
+			err = errors.Join(err, unix.Close(fd))
+		}
+	}()
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return 0, 0, os.NewSyscallError("epoll_create1", err)
+	}
+	fds = append(fds, epfd)
+	for range n {
+		fd, err := dial(port)
+		if err != nil {
+			return 0, 0, err
+		}
+		fds = append(fds, fd)
+	}
+	var accepts, registers []float64
+	for range n {
+		t0 := time.Now()
+		fd, _, err := unix.Accept4(ln, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		if err != nil {
+			return 0, 0, os.NewSyscallError("accept4", err)
+		}
+		fds = append(fds, fd)
+		t1 := time.Now()
+		ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLET, Fd: int32(fd)}
+		if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+			return 0, 0, os.NewSyscallError("epoll_ctl", err)
+		}
+		accepts = append(accepts, float64(t1.Sub(t0).Nanoseconds()))
+		registers = append(registers, float64(time.Since(t1).Nanoseconds()))
+	}
+	return middle(accepts), middle(registers), nil
 }
 
 // imbalance is how many times its fair share the busiest listener accepted.

@@ -44,6 +44,17 @@ type client struct{ fd, got int }
 
 // run runs j against p.
 func run(p *proc, j job) (o outcome, err error) {
+	if p.cfg.OneCore {
+		err = onThread(1, func() (err error) {
+			o, err = runHere(p, j)
+			return err
+		})
+		return o, err
+	}
+	return runHere(p, j)
+}
+
+func runHere(p *proc, j job) (o outcome, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	l := &loader{job: j, port: p.port, buf: make([]byte, 4096)}

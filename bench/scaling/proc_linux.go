@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,18 @@ type proc struct {
 	in   io.WriteCloser
 	out  *json.Decoder
 	port int
+}
+
+// onThread runs f on a thread of its own on the CPU with the number i, which what f
+// starts inherits.
+func onThread(i int, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // to the end: the thread goes with the goroutine
+		onCPU(i)
+		done <- f()
+	}()
+	return <-done
 }
 
 // patience is how long a child may take for what should take a moment.
@@ -40,7 +53,11 @@ func start(cfg serverConfig) (p *proc, err error) {
 		return nil, err
 	}
 	p.out = json.NewDecoder(bufio.NewReader(out))
-	if err := p.cmd.Start(); err != nil {
+	startIt := p.cmd.Start
+	if cfg.OneCore {
+		startIt = func() error { return onThread(0, p.cmd.Start) }
+	}
+	if err := startIt(); err != nil {
 		return nil, err
 	}
 	defer p.within(patience)()

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -57,29 +55,6 @@ func try(d time.Duration, threads int, f func(thread int)) float64 {
 	stop.Store(true)
 	wg.Wait()
 	return float64(cpu.Load()) / float64(calls.Load())
-}
-
-// maxCPUs is how many CPUs a unix.CPUSet has room for.
-const maxCPUs = 1024
-
-// onCPU binds the calling thread to the CPU with the number i among those there
-// are: two threads on one CPU would have nothing to contend for. Where it is not
-// allowed, the kernel places them.
-func onCPU(i int) {
-	var all, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &all); err != nil {
-		return
-	}
-	for cpu := range maxCPUs {
-		if !all.IsSet(cpu) {
-			continue
-		}
-		if i--; i < 0 {
-			one.Set(cpu)
-			_ = unix.SchedSetaffinity(0, &one) // see above
-			return
-		}
-	}
 }
 
 // threadTime is the CPU time of the calling thread, in ns.
@@ -183,55 +158,4 @@ func criticalSections() []critical {
 			refs.Unlock()
 		}},
 	}
-}
-
-// socketCalls measures what a batch is made of, in ns: sending an answer over a
-// loopback connection, delivery to the peer included, and receiving one. Both
-// ends take turns, so that acknowledgements travel with the next message.
-func socketCalls(n int) (send, recv float64, err error) {
-	a, b, err := connected()
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { err = errors.Join(err, unix.Close(a), unix.Close(b)) }()
-	msg, buf := []byte(answer), make([]byte, len(answer))
-	var sends, recvs []float64
-	for range n {
-		t0 := time.Now()
-		if _, err := unix.Write(a, msg); err != nil {
-			return 0, 0, os.NewSyscallError("write", err)
-		}
-		t1 := time.Now()
-		if _, err := unix.Read(b, buf); err != nil { // a blocking socket, and it is there
-			return 0, 0, os.NewSyscallError("read", err)
-		}
-		sends = append(sends, float64(t1.Sub(t0).Nanoseconds()))
-		recvs = append(recvs, float64(time.Since(t1).Nanoseconds()))
-		a, b = b, a
-	}
-	return middle(sends), middle(recvs), nil
-}
-
-// connected returns both ends of a loopback connection.
-func connected() (out, in int, err error) {
-	ln, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return 0, 0, os.NewSyscallError("socket", err)
-	}
-	defer func() { err = errors.Join(err, unix.Close(ln)) }()
-	if err := errors.Join(unix.Bind(ln, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(ln, 1)); err != nil {
-		return 0, 0, err
-	}
-	sa, err := unix.Getsockname(ln)
-	if err != nil {
-		return 0, 0, os.NewSyscallError("getsockname", err)
-	}
-	if out, err = dial(sa.(*unix.SockaddrInet4).Port); err != nil {
-		return 0, 0, err
-	}
-	in, _, err = unix.Accept4(ln, unix.SOCK_CLOEXEC)
-	if err != nil {
-		return 0, 0, errors.Join(os.NewSyscallError("accept4", err), unix.Close(out))
-	}
-	return out, in, nil
 }

@@ -23,6 +23,7 @@ type serverConfig struct {
 	Reactors  int    `json:",omitempty"` // of each Poller; 0: one for each P
 	Pollers   int    `json:",omitempty"` // 0: one
 	Listeners int    `json:",omitempty"` // on each Poller; 0: one. More than one in all share the port with SO_REUSEPORT
+	OneCore   bool   `json:",omitempty"` // on the first CPU, with the load on the second
 	Locks     bool   `json:",omitempty"` // profile the contention of locks
 }
 
