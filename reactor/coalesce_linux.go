@@ -47,7 +47,7 @@ func (fd *FD) SetWriteBuffering(limit int) error {
 	}
 	if fd.co == nil && limit > 0 {
 		fd.co = new(coalescer)
-		fd.co.op.init(fd, opSend, fd.sysfd)
+		fd.co.op.init(fd, opSend, int(fd.sysfd))
 		fd.co.op.late = true
 	}
 	if fd.co != nil {
@@ -267,8 +267,8 @@ func (fd *FD) linger() (busy bool, stuck <-chan struct{}) {
 func (fd *FD) lingerTime() time.Duration {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
-	if d := fd.wr.deadline; !d.IsZero() {
-		return min(max(time.Until(d), 0), closeLinger)
+	if d := fd.wr.deadline; d != 0 {
+		return min(max(d-monotonic(), 0), closeLinger)
 	}
 	return closeLinger
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -21,36 +22,29 @@ var ErrClosed = net.ErrClosed
 // waits until nobody holds it and only then closes it, so the number cannot be
 // reused under anyone's hands.
 type descriptor struct {
-	r     *Reactor
-	sysfd int
-	id    slotID
-
+	r       *Reactor
+	id      slotID
+	sysfd   int32
+	holders int32 // queued ops and calls under way
 	mu      sync.Mutex
-	closing bool
-	holders int           // queued ops and calls under way
 	quiet   chan struct{} // made by Close, closed when holders reaches 0
+	closing bool
 
 	// blockingClose says that close(2) may block (SO_LINGER) and has to be called
 	// as an ordinary system call. shared says that the descriptor has been
 	// duplicated, so that closing it does not end its epoll registration.
 	blockingClose bool
 	shared        bool
-
-	closeOp op
-	closed  chan struct{} // room for one; closeOp's completion
 }
 
-func (d *descriptor) init(r *Reactor, sysfd int, c completer) {
-	d.r, d.sysfd = r, sysfd
-	d.closeOp.init(c, opClose, sysfd)
-}
+func (d *descriptor) init(r *Reactor, sysfd int) { d.r, d.sysfd = r, int32(sysfd) }
 
 // hold marks n users of the descriptor. d.mu is held and closing is false.
-func (d *descriptor) hold(n int) { d.holders += n }
+func (d *descriptor) hold(n int) { d.holders += int32(n) }
 
 // unhold ends n uses. d.mu is held.
 func (d *descriptor) unhold(n int) {
-	d.holders -= n
+	d.holders -= int32(n)
 	if d.holders == 0 && d.quiet != nil {
 		close(d.quiet)
 		d.quiet = nil
@@ -80,20 +74,39 @@ func (d *descriptor) finishClose(quiet <-chan struct{}) error {
 	var err error
 	if d.shared {
 		// The registration lives as long as any duplicate of the socket does.
-		err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(d.r.epfd, unix.EPOLL_CTL_DEL, d.sysfd, nil))
+		err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(d.r.epfd, unix.EPOLL_CTL_DEL, int(d.sysfd), nil))
 	}
 	// The slot goes first: no event of this socket is of interest any more.
 	d.r.slots.leave(d.id)
 	if d.blockingClose {
-		return errjoin.Join(err, os.NewSyscallError("close", unix.Close(d.sysfd)))
+		return errjoin.Join(err, os.NewSyscallError("close", unix.Close(int(d.sysfd))))
 	}
-	d.closed = make(chan struct{}, 1)
-	d.r.submit(&d.closeOp)
-	<-d.closed
-	if errno := d.closeOp.errno(); errno != 0 {
+	if errno := d.r.runSolo(opClose, int(d.sysfd), 0); errno != 0 {
 		err = errjoin.Join(err, os.NewSyscallError("close", errno))
 	}
 	return err
+}
+
+// solo is an op that belongs to no call of a descriptor: its shutdown, its close.
+type solo struct {
+	op   op
+	done chan struct{} // room for one
+}
+
+// complete implements completer.
+func (s *solo) complete(*op) (again bool) {
+	s.done <- struct{}{}
+	return false
+}
+
+// runSolo runs one op, in a batch with others, and returns its error.
+func (r *Reactor) runSolo(kind opKind, sysfd int, how uint8) syscall.Errno {
+	s := &solo{done: make(chan struct{}, 1)}
+	s.op.init(s, kind, sysfd)
+	s.op.how = how
+	r.submit(&s.op)
+	<-s.done
+	return s.op.errno()
 }
 
 // Control calls f with the descriptor, which stays open meanwhile. f must not
@@ -123,7 +136,7 @@ func (d *descriptor) control(share bool, f func(sysfd int) error) error {
 	}
 	d.hold(1)
 	d.mu.Unlock()
-	err := f(d.sysfd)
+	err := f(int(d.sysfd))
 	d.mu.Lock()
 	d.unhold(1)
 	d.mu.Unlock()

@@ -50,7 +50,7 @@ type Accepted struct {
 // success the Listener owns the descriptor; on failure the caller still does.
 func (r *Reactor) NewListener(sysfd int) (*Listener, error) {
 	l := &Listener{size: 1}
-	l.descriptor.init(r, sysfd, l)
+	l.descriptor.init(r, sysfd)
 	l.wake = make(chan struct{}, 1)
 	for i := range l.ops {
 		l.ops[i].init(l, opAccept, sysfd)
@@ -110,7 +110,7 @@ func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
 	if l.shared {
 		// Whoever has a duplicate may have made the socket blocking, as os.File.Fd
 		// does; an accept must not block. An error would show in the accept, too.
-		_ = unix.SetNonblock(l.sysfd, true)
+		_ = unix.SetNonblock(int(l.sysfd), true)
 	}
 	l.state = queued
 	l.left, l.got = l.size, 0
@@ -145,10 +145,6 @@ func (l *Listener) nudge() {
 
 // complete implements completer.
 func (l *Listener) complete(o *op) (again bool) {
-	if o.kind == opClose {
-		l.closed <- struct{}{}
-		return false
-	}
 	l.mu.Lock()
 	l.accepted(o)
 	l.unhold(1)

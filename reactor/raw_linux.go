@@ -72,7 +72,7 @@ func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
 		epoch := s.epoch
 		fd.hold(1)
 		fd.mu.Unlock()
-		done := f(fd.sysfd)
+		done := f(int(fd.sysfd))
 		fd.mu.Lock()
 		fd.unhold(1)
 		if done {

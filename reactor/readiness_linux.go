@@ -171,7 +171,7 @@ func (r *Reactor) register(d *descriptor, h eventHandler, events uint32) (err er
 	d.id = id
 	// The 64 bits of epoll_event.data, as x/sys/unix names their halves.
 	ev := unix.EpollEvent{Events: events | unix.EPOLLET, Fd: int32(id.index), Pad: int32(id.gen)}
-	if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, d.sysfd, &ev); err != nil {
+	if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, int(d.sysfd), &ev); err != nil {
 		r.slots.leave(id)
 		r.slots.gone()
 		return os.NewSyscallError("epoll_ctl", err)

@@ -58,7 +58,7 @@ type side struct {
 // owns the descriptor; on failure the caller still does.
 func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
 	fd := &FD{drains: tcp, chunkBuf: noBuffer}
-	fd.descriptor.init(r, sysfd, fd)
+	fd.descriptor.init(r, sysfd)
 	fd.rd.op.init(fd, opRecv, sysfd)
 	fd.rd.wake = make(chan struct{}, 1)
 	fd.wr.op.init(fd, opSend, sysfd)
@@ -247,10 +247,6 @@ func (fd *FD) nudge() {
 
 // complete implements completer.
 func (fd *FD) complete(o *op) (again bool) {
-	if o.kind == opClose {
-		fd.closed <- struct{}{}
-		return false
-	}
 	if o.late {
 		return fd.flushed(o)
 	}
@@ -490,9 +486,6 @@ func (fd *FD) Shutdown(how int) error {
 			return err
 		}
 	}
-	c := &shutdownCall{wake: make(chan struct{}, 1), fd: fd}
-	c.op.init(c, opShutdown, fd.sysfd)
-	c.op.how = uint8(how)
 	fd.mu.Lock()
 	if fd.closing {
 		fd.mu.Unlock()
@@ -500,25 +493,12 @@ func (fd *FD) Shutdown(how int) error {
 	}
 	fd.hold(1)
 	fd.mu.Unlock()
-	fd.r.submit(&c.op)
-	<-c.wake
-	if errno := c.op.errno(); errno != 0 {
+	errno := fd.r.runSolo(opShutdown, int(fd.sysfd), uint8(how))
+	fd.mu.Lock()
+	fd.unhold(1)
+	fd.mu.Unlock()
+	if errno != 0 {
 		return errno
 	}
 	return nil
-}
-
-// shutdownCall is a Shutdown under way.
-type shutdownCall struct {
-	op   op
-	fd   *FD
-	wake chan struct{}
-}
-
-func (c *shutdownCall) complete(*op) bool {
-	c.fd.mu.Lock()
-	c.fd.unhold(1)
-	c.fd.mu.Unlock()
-	c.wake <- struct{}{}
-	return false
 }

@@ -1,6 +1,9 @@
 package reactor
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // waiterState says where the one pending call of a waiter is.
 type waiterState uint8
@@ -23,7 +26,7 @@ type waiter struct {
 	expired bool   // the deadline has passed
 	epoch   uint32 // number of events seen
 
-	deadline time.Time // zero: none
+	deadline time.Duration // on the clock of monotonic; 0: none
 	timer    *time.Timer
 	wake     chan struct{} // holds the one token owed to the parked goroutine
 }
@@ -58,17 +61,25 @@ func (w *waiter) setDeadline(t time.Time) (wake bool, arm time.Duration) {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	w.deadline, w.expired = t, false
+	w.deadline, w.expired = 0, false
 	if t.IsZero() {
 		return false, 0
 	}
+	now := monotonic()
+	w.deadline = now
 	d := time.Until(t)
 	if d <= 0 {
 		return w.expire(), 0
 	}
-	w.deadline = time.Now().Add(d) // on the monotonic clock
+	w.deadline += min(d, math.MaxInt64-now)
 	return false, d
 }
+
+var processStart = time.Now()
+
+// monotonic is a clock that started with the program and is never 0. It is a
+// third of the size of a time.Time.
+func monotonic() time.Duration { return time.Since(processStart) + 1 }
 
 // startTimer has fire run after d.
 func (w *waiter) startTimer(d time.Duration, fire func()) {
@@ -82,7 +93,7 @@ func (w *waiter) startTimer(d time.Duration, fire func()) {
 // fired is called when the timer fires. A timer that was reset after it had
 // fired finds a later deadline, or none, and does nothing.
 func (w *waiter) fired() (wake bool) {
-	if w.deadline.IsZero() || time.Now().Before(w.deadline) {
+	if w.deadline == 0 || monotonic() < w.deadline {
 		return false
 	}
 	return w.expire()
