@@ -21,14 +21,14 @@ func (d *driver) look(e *entry, setting string) error {
 		return nil
 	}
 	var err error
-	if e.calls, err = d.countCalls(e); err != nil {
-		return fmt.Errorf("%v: count system calls: %w", e.variant, err)
+	if e.calls, err = d.countCalls(e); err == nil && d.flames != "" && e.trouble == "" {
+		err = d.flame(e, setting)
 	}
-	if d.flames == "" {
-		return nil
+	if errors.Is(err, errInterrupted) {
+		return err
 	}
-	if err := d.flame(e, setting); err != nil {
-		return fmt.Errorf("%v: flame graph: %w", e.variant, err)
+	if err != nil { // the results stand without it
+		fmt.Fprintf(os.Stderr, "modes: %v under perf: %v\n", e.variant, err)
 	}
 	return nil
 }
@@ -56,7 +56,9 @@ func (d *driver) underPerf(e *entry, warmup time.Duration, args ...string) (res 
 	if err == nil && e.trouble != "" {
 		err = errors.New(e.trouble)
 	}
-	err = errors.Join(err, cmd.Process.Signal(os.Interrupt))
+	if sigErr := cmd.Process.Signal(os.Interrupt); !errors.Is(sigErr, os.ErrProcessDone) { // else it said why
+		err = errors.Join(err, sigErr)
+	}
 	// perf ends with the signal, which is no error here; its output tells what is.
 	_ = cmd.Wait()
 	return res, buf.String(), err

@@ -95,8 +95,12 @@ func (b *bench) setting(name, shape string) (err error) {
 	}
 	defer func() {
 		for _, e := range es {
-			if e.proc != nil {
-				err = errors.Join(err, e.proc.end())
+			if e.proc == nil {
+				continue
+			}
+			// A server in trouble has been reported, and may not end as it should.
+			if endErr := e.proc.end(); e.trouble == "" {
+				err = errors.Join(err, endErr)
 			}
 		}
 	}()
@@ -129,6 +133,8 @@ func (b *bench) setting(name, shape string) (err error) {
 	return b.table(name, shape, es)
 }
 
+var errInterrupted = errors.New("interrupted")
+
 // driver has the load, which is started again after trouble.
 type driver struct {
 	*bench
@@ -149,7 +155,7 @@ func (d *driver) turn(e *entry) error {
 func (d *driver) job(e *entry, warmup time.Duration) (res loadResult, err error) {
 	select {
 	case <-d.stop:
-		return res, errors.New("interrupted")
+		return res, errInterrupted
 	default:
 	}
 	if e.trouble != "" {
