@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,8 +25,14 @@ func (b *bench) header() error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(b.out, "%d rounds of %v, %d connections, Linux %s, Go %s, %d CPUs. Ratios are medians of the rounds' ratios.\n\n",
-		b.rounds, b.dur, b.conns, unix.ByteSliceToString(u.Release[:]), strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU())
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return err
+	}
+	minute, _, _ := strings.Cut(string(load), " ")
+	_, err = fmt.Fprintf(b.out, "%d rounds of %v, %d connections, Linux %s, Go %s, %d CPUs, load average %s before (with much above 0, requests/s and latencies tell little). "+
+		"Ratios are medians of the rounds' ratios.\n\n",
+		b.rounds, b.dur, b.conns, unix.ByteSliceToString(u.Release[:]), strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU(), minute)
 	return err
 }
 

@@ -62,7 +62,13 @@ type section struct {
 }
 
 func (m *measurement) run() error {
-	m.printf("%d rounds of %v, Go %s, %d CPUs. Medians.\n\n", m.rounds, m.dur, strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU())
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return err
+	}
+	minute, _, _ := strings.Cut(string(load), " ")
+	m.printf("%d rounds of %v, Go %s, %d CPUs, load average %s before (with much above 0, requests/s tell little). Medians.\n\n",
+		m.rounds, m.dur, strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU(), minute)
 	for _, s := range []section{
 		{"busy", m.busyConnections},
 		{"idle", m.idleConnections},
