@@ -1,20 +1,16 @@
 package main
 
 import (
-	"fmt"
 	"net"
-	"os"
 
 	"github.com/netring-go/netring"
 )
 
-// echoLease is echo without a buffer of its own.
+// echoLease is echo without a buffer of its own, for netring's connections. Its
+// frame is kept small: 40 bytes more make most goroutines' stacks 4 KiB instead of 2,
+// and an idle connection a third larger.
 func echoLease(nc net.Conn) {
-	c, ok := nc.(*netring.Conn)
-	if !ok {
-		fmt.Fprintf(os.Stderr, "bench: server: a %T has no ReadLease\n", nc)
-		os.Exit(1)
-	}
+	c := nc.(*netring.Conn)
 	for {
 		lease, err := c.ReadLease()
 		if err != nil {
