@@ -107,9 +107,10 @@ func TestLoadGeneratorCounts(t *testing.T) {
 // not there, beside one that works.
 func TestLeftOut(t *testing.T) {
 	var out bytes.Buffer
-	b := testBench(t, &out, "net", "gnet", "nonsense")
+	b := testBench(t, &out, "net", "gnet", "nonsense", "c-epoll")
 	b.builds.peerDir = t.TempDir() // without a module
-	ws, err := b.setting("shared", regexp.MustCompile("^echo 128 B, 1 conns$"))
+	t.Setenv("PATH", "")           // without a compiler
+	ws, err := b.setting("shared", regexp.MustCompile("^echo 128 B, 64 conns$"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,8 +120,9 @@ func TestLeftOut(t *testing.T) {
 	}
 	for impl, want := range map[string]string{
 		"gnet": "was not built: stat ", "nonsense": `did not start: exit status 1: bench: server/nonsense/echo: unknown implementation "nonsense"`,
+		"c-epoll": "was not built: exec: ",
 	} {
-		if got := w.LeftOut[impl]; !strings.HasPrefix(got, want) || !strings.Contains(out.String(), "- "+impl+" (echo 128 B, 1 conns): "+want) {
+		if got := w.LeftOut[impl]; !strings.HasPrefix(got, want) || !strings.Contains(out.String(), "- "+impl+" (echo 128 B, 64 conns): "+want) {
 			t.Errorf("%s was left out with %q, want %q, in\n%s", impl, got, want, out.String())
 		}
 	}
