@@ -23,6 +23,7 @@ const (
 type loadJob struct {
 	Kind     string
 	Port     int
+	PID      int // of the server
 	Conns    int
 	Idle     int // connections beside them that make one request, then none
 	Size     int // bytes of an echo message
@@ -36,7 +37,7 @@ type loadResult struct {
 	Requests int64
 	Elapsed  time.Duration
 	P50, P99 time.Duration
-	CPU      time.Duration `json:",omitempty"` // of the server, filled in by the parent
+	CPU      time.Duration `json:",omitempty"` // of the server
 
 	// Of loadFair only: the latencies without the flood, and how much was echoed to it.
 	AloneP50, AloneP99 time.Duration `json:",omitempty"`
@@ -49,9 +50,8 @@ type loadResult struct {
 	Err string `json:",omitempty"`
 }
 
-// The load generator prints a mark, as a line of its own, when measuring starts
-// and when it ends: the parent then takes the server's CPU time. In a loadHold
-// job, the load generator waits for a line after each, since the parent asks the
+// In a loadHold job, the load generator prints a mark, as a line of its own, before
+// and after it makes the connections, and waits for a line then: the parent asks the
 // server for its memory.
 const (
 	markStart = `"start"`

@@ -127,7 +127,8 @@ func (l *loader) measure(loop func(until time.Time) error) (res loadResult, err 
 	if l.answers != nil {
 		l.answers.all = false
 	}
-	if _, err := fmt.Fprintln(l.out, markStart); err != nil {
+	before, err := cpuTime(l.job.PID)
+	if err != nil {
 		return res, err
 	}
 	l.count, l.done = true, 0
@@ -144,9 +145,11 @@ func (l *loader) measure(loop func(until time.Time) error) (res loadResult, err 
 	}
 	res.Elapsed = time.Since(begin)
 	l.count = false
-	if _, err := fmt.Fprintln(l.out, markEnd); err != nil {
+	after, err := cpuTime(l.job.PID)
+	if err != nil {
 		return res, err
 	}
+	res.CPU = after - before
 	res.Requests = l.done / l.unit
 	res.P50 = time.Duration(l.hist.ValueAtQuantile(50))
 	res.P99 = time.Duration(l.hist.ValueAtQuantile(99))

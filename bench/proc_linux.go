@@ -149,10 +149,10 @@ func (p *proc) end() error {
 	return nil
 }
 
-// cpuTime is the CPU time the process has used.
-func (p *proc) cpuTime() (time.Duration, error) {
+// cpuTime is the CPU time that a process has used.
+func cpuTime(pid int) (time.Duration, error) {
 	// The clock id of a process's CPU time, see clock_getcpuclockid(3).
-	clock := int32(^uint32(p.cmd.Process.Pid)<<3 | 2)
+	clock := int32(^uint32(pid)<<3 | 2)
 	var ts unix.Timespec
 	if err := unix.ClockGettime(clock, &ts); err != nil {
 		return 0, os.NewSyscallError("clock_gettime", err)

@@ -17,21 +17,15 @@ var errLoad = errors.New("the load generator")
 
 // turn runs one job against a server.
 func turn(load, server *proc, job loadJob) (res loadResult, err error) {
-	job.Port = server.port
+	job.Port, job.PID = server.port, server.cmd.Process.Pid
 	if err := json.NewEncoder(load.in).Encode(job); err != nil {
 		return res, fmt.Errorf("%w: %w", errLoad, err)
 	}
-	var cpu [2]time.Duration
 	var rss [2]int64
 	take := func(i int) (err error) {
-		if job.Kind != loadHold {
-			cpu[i], err = server.cpuTime()
-			return err
+		if rss[i], err = server.resident(); err == nil {
+			_, err = fmt.Fprintln(load.in, "true")
 		}
-		if rss[i], err = server.resident(); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(load.in, "true")
 		return err
 	}
 	for end := time.Now().Add(turnTimeout + job.Warmup + job.Duration); ; {
@@ -54,7 +48,7 @@ func turn(load, server *proc, job loadJob) (res loadResult, err error) {
 			if res.Requests == 0 {
 				return res, errors.New("no request was answered")
 			}
-			res.CPU, res.RSSBefore, res.RSSAfter = cpu[1]-cpu[0], rss[0], rss[1]
+			res.RSSBefore, res.RSSAfter = rss[0], rss[1]
 			return res, nil
 		}
 		if err != nil {
