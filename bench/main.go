@@ -36,6 +36,7 @@ import (
 // options are the command line's.
 type options struct {
 	quick, report, peers  bool
+	seccomp               bool
 	rounds, idle          int
 	dur                   time.Duration
 	impls, settings, rows string
@@ -54,6 +55,7 @@ func main() {
 	flag.DurationVar(&o.dur, "d", time.Second, "`length` of each server's turn")
 	flag.StringVar(&o.impls, "impls", "net,uring,syscall,uring+cw,syscall+cw,uring+lease,syscall+lease,c-epoll",
 		"the `servers` to compare; ratios are to the first")
+	flag.BoolVar(&o.seccomp, "seccomp", false, "compare each with itself behind a seccomp filter like a container's; without -rows, in a few rows")
 	flag.BoolVar(&o.peers, "peers", false, "compare with other network libraries, too: gnet, netpoll, nbio, go-uring, rio")
 	flag.StringVar(&o.peerDir, "peerdir", "peers", "the `directory` of their servers' sources")
 	flag.StringVar(&o.settings, "settings", "one-core,shared", "the `settings` to measure in")
@@ -85,6 +87,9 @@ func run(o options) (err error) {
 	if o.quick {
 		o.rounds, o.dur = 2, 100*time.Millisecond
 	}
+	if o.seccomp && o.rows == "" {
+		o.rows = "^HTTP, (1|64) conns$|^echo 128 B, 64|a conn per request"
+	}
 	re, err := regexp.Compile(o.rows)
 	if err != nil {
 		return fmt.Errorf("-rows: %w", err)
@@ -102,6 +107,9 @@ func run(o options) (err error) {
 		return fmt.Errorf("-idle %d: want 1 to 1000000", o.idle)
 	}
 	impls := strings.Split(o.impls, ",")
+	if o.seccomp {
+		impls = []string{"net", "net+seccomp", "uring", "uring+seccomp", "syscall", "syscall+seccomp"}
+	}
 	if o.peers {
 		impls = append(impls, "gnet", "netpoll", "nbio", "go-uring", "rio")
 	}

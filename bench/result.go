@@ -52,6 +52,7 @@ func (w *workload) impls(base string) []string {
 // implOrder is the order that implementations are shown in.
 var implOrder = []string{
 	"net", "uring", "syscall", "uring+cw", "syscall+cw", "uring+lease", "syscall+lease",
+	"net+seccomp", "uring+seccomp", "syscall+seccomp",
 	"c-epoll", "gnet", "netpoll", "nbio", "go-uring", "rio",
 }
 

@@ -17,11 +17,17 @@ type stack struct {
 
 // newStack returns the implementation of that name: "net", "uring" or "syscall",
 // the latter two with "+cw" for coalescing writes, or "+lease", which is up to the
-// server.
+// server. With "+seccomp", it first puts the process behind a filter.
 func newStack(impl string) (stack, error) {
 	const addr = "127.0.0.1:0"
 	name, variant, _ := strings.Cut(impl, "+")
-	if impl == "net" {
+	if variant == "seccomp" {
+		if err := installSeccomp(); err != nil {
+			return stack{}, err
+		}
+		variant = ""
+	}
+	if name == "net" && variant == "" {
 		var d net.Dialer
 		return stack{
 			listen: func() (net.Listener, error) { return net.Listen("tcp", addr) },

@@ -101,13 +101,17 @@ func (s *solo) complete(*op) (again bool) {
 
 // runSolo runs one op, in a batch with others, and returns its error.
 func (r *Reactor) runSolo(kind opKind, sysfd int, how uint8) syscall.Errno {
-	s := &solo{done: make(chan struct{}, 1)}
+	s := solos.Get().(*solo)
+	s.op = op{how: how}
 	s.op.init(s, kind, sysfd)
-	s.op.how = how
 	r.submit(&s.op)
 	<-s.done
-	return s.op.errno()
+	errno := s.op.errno()
+	solos.Put(s)
+	return errno
 }
+
+var solos = sync.Pool{New: func() any { return &solo{done: make(chan struct{}, 1)} }}
 
 // Control calls f with the descriptor, which stays open meanwhile. f must not
 // keep it, duplicate it or make Close block; what may do that goes through

@@ -245,7 +245,7 @@ func (e *uring) reap(batch []*op) (n uint32) {
 
 // answer records a completion in its op.
 func (e *uring) answer(o *op, res int32, flags uint32) {
-	if refused(res) && e.demote(o, res) {
+	if res < 0 && refused(res) && e.demote(o, res) {
 		return
 	}
 	switch {

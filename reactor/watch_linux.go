@@ -61,10 +61,9 @@ func (w *watch) leave(pending bool) {
 
 // await waits for the token of c, whose call the caller is.
 func (r *Reactor) await(c *waiter) {
-	select {
-	case <-c.wake: // the op was run by the caller itself
+	if len(c.wake) > 0 { // the op was run by the caller itself
+		<-c.wake
 		return
-	default:
 	}
 	r.parked.Add(1)
 	for {
