@@ -1,6 +1,6 @@
 package reactor
 
-import "sync/atomic"
+import ("sync/atomic";"time")
 
 // watch decides who waits on the epoll descriptor: the reactor's goroutine, or a
 // goroutine that has nothing to do but wait for its own call, or nobody.
@@ -128,7 +128,9 @@ func (r *Reactor) activate() {
 		case watchedByReactor:
 			r.wake()
 			r.kick()
-			return
+			if r.state.Load() == watchedByReactor {
+				return
+			} // else it retired in the meantime, and may not have seen that
 		case watchedByLeader:
 			r.recall.Store(true)
 			if r.state.Load() == watchedByLeader {
@@ -163,7 +165,13 @@ func (r *Reactor) retire() bool {
 		return false
 	}
 	r.lonely = 0
+	time.Sleep(20*time.Microsecond)
 	r.state.Store(watchedByNobody)
+	// Ops may have been added, and activate called for them, since the queue was
+	// found empty: whoever did that before the line above relies on this one.
+	if !r.park() {
+		r.startReactor()
+	}
 	for _, h := range r.slots.handlers() {
 		h.nudge()
 	}

@@ -18,6 +18,11 @@ import (
 // in company, so that the reactor's goroutine and leaders take turns watching all
 // the time, while deadlines and other callers interfere. A lost wake-up hangs it.
 func TestWatchersChange(t *testing.T) {
+	t.Run("direct", func(t *testing.T) { testWatchersChange(t, 0) })
+	t.Run("buffered", func(t *testing.T) { testWatchersChange(t, 1000) })
+}
+
+func testWatchersChange(t *testing.T, writeBuffer int) {
 	engines(t, func(t *testing.T, kind EngineKind) {
 		r := newReactor(t, kind)
 		r.lonelyParks = 1 // before any traffic: retire at the first chance
@@ -26,6 +31,9 @@ func TestWatchersChange(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range conns {
 				fd, peer := tcpPair(t, r)
+				if err := fd.SetWriteBuffering(writeBuffer); err != nil {
+					t.Fatal(err)
+				}
 				echoPeer(&wg, peer)
 				wg.Go(func() {
 					defer fd.Shutdown(unix.SHUT_WR)
@@ -188,4 +196,34 @@ func awaitLeader(t testing.TB, r *Reactor, c *waiter) {
 			t.Fatalf("the call does not lead: state %d, %d parked", r.state.Load(), r.parked.Load())
 		}
 	}
+}
+
+// A buffered write has to go out even if no call waits afterwards that would lead,
+// and whatever the reactor's goroutine is doing at the time.
+func TestBufferedWriteWhileRetiring(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		r.lonelyParks = 1
+		fd, peer := tcpPair(t, r)
+		if err := fd.SetWriteBuffering(1000); err != nil {
+			t.Fatal(err)
+		}
+		rnd := rand.New(rand.NewPCG(1, 2))
+		within(t, "the writes", func() {
+			var p [1]byte
+			for i := range 1000 {
+				if _, err := fd.Write([]byte{byte(i)}); err != nil {
+					t.Error(err)
+					return
+				}
+				if n, err := peerRead(peer, p[:]); n != 1 || err != nil || p[0] != byte(i) {
+					t.Errorf("write %d: %d, %v, %d", i, n, err, p[0])
+					return
+				}
+				for range rnd.IntN(100) { // meets the reactor at different points
+					runtime.Gosched()
+				}
+			}
+		})
+	})
 }
