@@ -1,9 +1,6 @@
 package reactor
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
 
 // watch decides who waits on the epoll descriptor: the reactor's goroutine, or a
 // goroutine that has nothing to do but wait for its own call, or nobody.
@@ -168,7 +165,6 @@ func (r *Reactor) retire() bool {
 		return false
 	}
 	r.lonely = 0
-	time.Sleep(20 * time.Microsecond)
 	r.state.Store(watchedByNobody)
 	// Ops may have been added, and activate called for them, since the queue was
 	// found empty: whoever did that before the line above relies on this one.
