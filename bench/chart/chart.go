@@ -3,7 +3,9 @@
 package chart
 
 import (
+	"bytes"
 	"image/color"
+	"os"
 	"slices"
 	"strconv"
 
@@ -72,7 +74,19 @@ func Write(file, title string, series []string, groups []Group) error {
 	height := vg.Points(float64(b.lines()*barHeight+headRoom)) + vg.Points(float64(10*len(series)))
 	p.Legend.YOffs = vg.Points(float64(10*len(series) + 4)) // above the bars
 	p.Title.Padding = p.Legend.YOffs
-	return p.Save(width, height, file)
+	w, err := p.WriterTo(width, height, "svg")
+	if err != nil {
+		return err
+	}
+	var svg bytes.Buffer
+	if _, err := w.WriteTo(&svg); err != nil {
+		return err
+	}
+	// The labels are placed by the font's metrics. Where it is missing, these have
+	// the same, and a viewer's own choice would not.
+	const font = "font-family:Liberation Serif;"
+	const fonts = "font-family:'Liberation Serif','Times New Roman',Times,serif;"
+	return os.WriteFile(file, bytes.ReplaceAll(svg.Bytes(), []byte(font), []byte(fonts)), 0o666)
 }
 
 // ticks marks every half up to end.
