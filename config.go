@@ -49,8 +49,8 @@ const (
 )
 
 // withDefaults returns the configuration with zero fields filled in and the
-// environment's say in it, or says what is wrong with it. The limits of the buffers are those of package bufring,
-// which says so itself.
+// environment's say in it, or says what is wrong with it. The limits of the
+// buffers are those of package bufring, which says so itself.
 func (c Config) withDefaults() (_ Config, err error) {
 	switch c.Engine {
 	case EngineAuto, EngineURing, EngineSyscall, EngineNet:

@@ -20,21 +20,9 @@ import (
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	std := d.netDialer()
 	// A Poller that cannot be used is found before anybody is called.
-	p, err := acquire(d.Poller)
+	p, buffer, err := acquireFor(d.Poller, network, "Dialer.WriteBuffer", d.WriteBuffer)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
-	}
-	if !p.std {
-		switch network {
-		case "tcp", "tcp4", "tcp6", "unix":
-		default:
-			err := errjoin.Join(net.UnknownNetworkError(network), p.release())
-			return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
-		}
-	}
-	buffer, err := p.writeBuffer("Dialer.WriteBuffer", d.WriteBuffer)
-	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: errjoin.Join(err, p.release())}
 	}
 	sc, err := std.DialContext(ctx, network, address)
 	if err != nil || p.std {

@@ -24,20 +24,9 @@ var _ net.Listener = (*Listener)(nil)
 // Listen announces on the local network address, see [Listen]. ctx applies to
 // the resolution of the address. Its errors are *net.OpError.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	p, err := acquire(lc.Poller)
+	p, buffer, err := acquireFor(lc.Poller, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
 	if err != nil {
 		return nil, listenError(network, nil, err)
-	}
-	if !p.std {
-		switch network {
-		case "tcp", "tcp4", "tcp6", "unix":
-		default:
-			return nil, listenError(network, nil, errjoin.Join(net.UnknownNetworkError(network), p.release()))
-		}
-	}
-	buffer, err := p.writeBuffer("ListenConfig.WriteBuffer", lc.WriteBuffer)
-	if err != nil {
-		return nil, listenError(network, nil, errjoin.Join(err, p.release()))
 	}
 	std := lc.netListenConfig()
 	sl, err := std.Listen(ctx, network, address)
@@ -73,8 +62,9 @@ type Listener struct {
 	fixedLocal bool        // every connection's local address is addr
 }
 
-// takeOver makes a Listener of p, which has been acquired for it, of a duplicate
-// of sl's descriptor and closes sl. So resolution, dual stack, Control, backlog and Multipath TCP are package net's.
+// takeOver makes a Listener on p, which has been acquired for it, from a duplicate
+// of sl's descriptor and closes sl. So resolution, dual stack, Control, backlog and
+// Multipath TCP are package net's.
 func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
 	sysfd := -1
 	defer func() {

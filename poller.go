@@ -181,6 +181,28 @@ func acquire(p *Poller) (*Poller, error) {
 	return defaultPoller.p, nil
 }
 
+// acquireFor is acquire for something on the given network, whose WriteBuffer, the
+// named field, is own. It returns the write buffer to use.
+func acquireFor(p *Poller, network, field string, own int) (_ *Poller, buffer int, err error) {
+	if p, err = acquire(p); err != nil {
+		return nil, 0, err
+	}
+	switch network {
+	case "tcp", "tcp4", "tcp6", "unix":
+	default:
+		if !p.std {
+			err = net.UnknownNetworkError(network)
+		}
+	}
+	if err == nil {
+		buffer, err = p.writeBuffer(field, own)
+	}
+	if err != nil {
+		return nil, 0, errjoin.Join(err, p.release())
+	}
+	return p, buffer, nil
+}
+
 // release ends one use of the Poller, and the default Poller with its last use.
 func (p *Poller) release() error {
 	if !p.isDefault {
