@@ -377,7 +377,7 @@ func TestCoalesceOrder(t *testing.T) {
 }
 
 func TestCoalesceNoAllocations(t *testing.T) {
-	if raceEnabled {
+	if raceBuild {
 		t.Skip("the race detector allocates")
 	}
 	engines(t, func(t *testing.T, kind EngineKind) {

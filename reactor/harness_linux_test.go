@@ -37,9 +37,9 @@ func requireEngine(t testing.TB, kind EngineKind) {
 }
 
 // testConfig is a reactor's configuration for tests: few buffers, so that they
-// run out.
+// run out, and large writes in batches like others, where faults are injected.
 func testConfig(kind EngineKind) Config {
-	return Config{Engine: kind, Buffers: 8, BufferSize: 4096}
+	return Config{Engine: kind, Buffers: 8, BufferSize: 4096, LargeWrite: -1}
 }
 
 // newReactor returns a reactor that is closed, and checked, at the end of the

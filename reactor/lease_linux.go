@@ -44,7 +44,7 @@ func (fd *FD) ReadLease() (Lease, error) {
 	}
 	if len(fd.chunk) == 0 {
 		s.op.pooled, s.op.buf, s.lease = true, nil, true
-		fd.start(s) // unlocks
+		fd.start(s, false) // unlocks
 		fd.mu.Lock()
 		s.lease = false
 		if s.err != nil {

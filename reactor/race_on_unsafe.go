@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const raceBuild = true
+
 // The race detector does not see what the kernel does with a buffer. Package
 // syscall tells it in Read and Write, and publishes a happens-before edge from
 // every write to every read after it. Operations on the ring go past that, so

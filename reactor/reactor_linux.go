@@ -40,11 +40,21 @@ type Config struct {
 	// SmallRead is the size in bytes below which a read goes through a shared
 	// buffer. 0 means 512, a negative size none.
 	SmallRead int
+
+	// LargeWrite is the size in bytes from which on a Write makes its system call
+	// itself, outside any batch. 0 means 16 KiB, a negative size none.
+	LargeWrite int
 }
 
 // defaultSmallRead was measured, with the size of the buffers, by
 // BenchmarkFrames: see ARCHITECTURE.md.
 const defaultSmallRead = 512
+
+// defaultLargeWrite is where a batch has nothing to save any more: copying is all
+// there is to a large write, and by its turn the bytes have left the processor's
+// cache. Echo of 64 KiB with 256 connections went from 0.85-0.90 to 0.99 times net
+// on one core, and from 0.99-1.07 to 1.11-1.14 on two; with 4 KiB it is all the same.
+const defaultLargeWrite = 16 << 10
 
 // Stats counts what a Reactor did.
 type Stats struct {
@@ -52,6 +62,7 @@ type Stats struct {
 	Descriptors int           // descriptors registered now
 	Batches     uint64        // submissions
 	Ops         uint64        // ops in them
+	Single      uint64        // submissions of one op, which the ring engine makes as a system call
 	Inline      uint64        // submissions made by the calling goroutine itself
 	Direct      uint64        // ops run by the calling goroutine outside any batch
 	Polls       uint64        // looks at the epoll descriptor
@@ -80,6 +91,7 @@ type Reactor struct {
 	reason error // why Auto did not pick URing
 
 	smallRead   int // reads of fewer bytes go through a shared buffer
+	largeWrite  int // writes of as many bytes go past the batches
 	lonelyParks int
 
 	// Used by the watcher only.
@@ -114,6 +126,7 @@ func New(cfg Config) (*Reactor, error) {
 		return nil, err
 	}
 	r := &Reactor{bufs: bufs, smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead), lonelyParks: defaultLonelyParks, done: make(chan struct{})}
+	r.largeWrite = cmp.Or(cfg.LargeWrite, defaultLargeWrite)
 	r.awake = make(chan struct{}, 1)
 	r.slots.empty.L = &r.slots.mu
 	r.look, r.lookAsLeader = r.lookOrPark, r.leaderLook
@@ -159,7 +172,7 @@ func (r *Reactor) Stats() Stats {
 	defer r.ringMu.Unlock()
 	s.Engine = r.eng.kind()
 	if u, ok := r.eng.(*uring); ok {
-		s.Stale, s.Demoted = u.stale, u.demoted
+		s.Single, s.Stale, s.Demoted = u.single, u.stale, u.demoted
 	}
 	return s
 }

@@ -88,7 +88,7 @@ func (fd *FD) Read(p []byte) (int, error) {
 	}
 	s.op.pooled = len(p) < fd.r.smallRead
 	s.op.buf = p[:min(len(p), maxTransfer)]
-	fd.start(s) // unlocks
+	fd.start(s, false) // unlocks
 	return s.n, s.err
 }
 
@@ -115,9 +115,12 @@ func (fd *FD) Write(p []byte) (int, error) {
 	}
 	s.n, s.buf = 0, p
 	s.op.kind, s.op.buf = opSend, p[:min(len(p), maxTransfer)]
-	fd.start(s) // unlocks
+	fd.start(s, fd.direct || fd.r.large(len(p))) // unlocks
 	return s.n, s.err
 }
+
+// large reports whether a write of n bytes goes past the batches.
+func (r *Reactor) large(n int) bool { return r.largeWrite > 0 && n >= r.largeWrite }
 
 // startable says why a call may not start. fd.mu is held.
 func (fd *FD) startable(s *side, honourDeadline bool) error {
@@ -131,9 +134,10 @@ func (fd *FD) startable(s *side, honourDeadline bool) error {
 }
 
 // start runs s.op: now if the socket is known to be ready, else once it is. It
-// returns when the call is over. fd.mu is held, and released.
-func (fd *FD) start(s *side) {
-	s.manual = s == &fd.wr && fd.direct
+// returns when the call is over. direct says that the calling goroutine runs it,
+// outside any batch. fd.mu is held, and released.
+func (fd *FD) start(s *side, direct bool) {
+	s.manual = direct
 	for {
 		switch {
 		case !s.ready:

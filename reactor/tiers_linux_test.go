@@ -54,6 +54,7 @@ func useTiers(t *testing.T, r *Reactor, with tiers) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.ringOnly = true
 	r.eng = e
 }
 

@@ -31,6 +31,7 @@ func newTestRing(t *testing.T, size int) (*uring, *bufring.Ring) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.ringOnly = true
 	t.Cleanup(func() {
 		if err := errors.Join(e.close(), bufs.Close()); err != nil {
 			t.Error(err)
@@ -172,6 +173,54 @@ func TestNothingOutlivesSubmission(t *testing.T) {
 		if send.errno() != unix.EAGAIN && (send.res <= 0 || int(send.res) == len(send.buf)) {
 			t.Errorf("non-blocking %v: send: result %d", nonblock, send.res)
 		}
+	}
+	if n := bufs.Stats().InUse; n != 0 {
+		t.Errorf("%d buffers are in use after EAGAIN", n)
+	}
+}
+
+// TestSingleOp runs ops that are alone: as system calls, unless a shared buffer is
+// to be chosen by the kernel.
+func TestSingleOp(t *testing.T) {
+	e, bufs := newTestRing(t, 8)
+	e.ringOnly = false
+	s, b := tcpSockets(t)
+	defer unix.Close(s)
+	var owner countingOwner
+	var send, recv, pooled op
+	send.init(&owner, opSend, s)
+	send.buf = []byte("xy")
+	recv.init(&owner, opRecv, s)
+	recv.buf = make([]byte, 10)
+	pooled.init(&owner, opRecv, s)
+	pooled.pooled, pooled.buf = true, make([]byte, 1)
+	steps := []struct {
+		batch  []*op
+		single uint64
+		gen    uint32
+	}{
+		{[]*op{&send}, 1, 0},
+		{[]*op{&recv}, 2, 0}, // EAGAIN
+		{[]*op{&send, &recv}, 2, 1},
+		{[]*op{&pooled}, 2, 2},
+	}
+	for i, step := range steps {
+		if err := e.submit(step.batch); err != nil {
+			t.Fatal(err)
+		}
+		if e.single != step.single || e.gen != step.gen {
+			t.Errorf("step %d: %d single ops and %d batches, want %d and %d", i, e.single, e.gen, step.single, step.gen)
+		}
+		for _, o := range step.batch {
+			if !o.done || o == &send && o.res != 2 || o != &send && o.errno() != unix.EAGAIN {
+				t.Errorf("step %d: done %v, result %d", i, o.done, o.res)
+			}
+			o.done = false
+		}
+	}
+	got := make([]byte, 10)
+	if n, err := peerRead(b, got); err != nil || string(got[:n]) != "xyxy" {
+		t.Errorf("the peer got %q, %v", got[:n], err)
 	}
 	if n := bufs.Stats().InUse; n != 0 {
 		t.Errorf("%d buffers are in use after EAGAIN", n)

