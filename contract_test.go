@@ -745,7 +745,7 @@ func TestRow11LingerDoesNotBlockOthers(t *testing.T) {
 }
 
 // Which closes are made by the reactor, and which by the closing goroutine, since
-// they may block.
+// they may block, or since the connection never had to do with the reactor.
 func TestRow11WhoCloses(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		for _, tc := range []struct {
@@ -753,6 +753,7 @@ func TestRow11WhoCloses(t *testing.T) {
 			prepare func(c *Conn) error
 			byOp    bool
 		}{
+			{"never waited", nil, false},
 			{"plain", func(*Conn) error { return nil }, true},
 			{"linger 0", func(c *Conn) error { return c.SetLinger(0) }, true},
 			{"linger", func(c *Conn) error { return c.SetLinger(5) }, false},
@@ -767,7 +768,17 @@ func TestRow11WhoCloses(t *testing.T) {
 			}, false},
 		} {
 			server, _ := s.pair(t)
-			must(t, tc.prepare(server.(*Conn)))
+			if tc.prepare != nil {
+				// A Read that gets as far as to look at the socket waits then.
+				for direct := s.poller.Stats().Direct; s.poller.Stats().Direct == direct; {
+					must(t, server.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+					if _, err := server.Read(make([]byte, 1000)); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Fatal(err)
+					}
+				}
+				must(t, server.SetReadDeadline(time.Time{}))
+				must(t, tc.prepare(server.(*Conn)))
+			}
 			before := s.poller.Stats().Ops
 			must(t, server.Close())
 			if byOp := s.poller.Stats().Ops > before; byOp != tc.byOp {

@@ -48,7 +48,7 @@ type Stats struct {
 	Batches      uint64        // submissions to the kernel
 	Ops          uint64        // operations in them
 	Inline       uint64        // submissions made by the calling goroutine itself, because its reactor was asleep
-	Direct       uint64        // large writes and those of dialled connections, made by the calling goroutine itself
+	Direct       uint64        // operations that the calling goroutine ran itself: until a connection first waits, large writes, writes of dialled connections
 	Polls        uint64        // looks at a reactor's epoll descriptor
 	Events       uint64        // readiness events
 	Parks        uint64        // times a reactor went to sleep

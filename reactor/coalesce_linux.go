@@ -99,7 +99,9 @@ func (fd *FD) drain() error {
 		if err := fd.startable(&fd.wr, true); err != nil {
 			return err
 		}
-		fd.pause(&fd.wr)
+		if err := fd.pause(&fd.wr); err != nil {
+			return err
+		}
 	}
 }
 
@@ -127,12 +129,16 @@ func (co *coalescer) failure() error {
 }
 
 // pause waits for anything to happen to s. fd.mu is held, but not meanwhile.
-func (fd *FD) pause(s *side) {
-	s.state, s.manual = waiting, true
+func (fd *FD) pause(s *side) error {
+	if err := fd.waitReady(s); err != nil {
+		return err
+	}
+	s.manual = true
 	fd.mu.Unlock()
 	fd.r.await(&s.waiter)
 	fd.mu.Lock()
 	s.manual, s.resume = false, false
+	return nil
 }
 
 // writeBuffered copies p to the buffer, waiting while that is full. The caller
@@ -155,7 +161,9 @@ func (fd *FD) writeBuffered(p []byte) (n int, err error) {
 		if len(p) == 0 {
 			return n, nil
 		}
-		fd.pause(&fd.wr)
+		if err := fd.pause(&fd.wr); err != nil {
+			return n, err
+		}
 		if err := fd.startable(&fd.wr, true); err != nil {
 			return n, err
 		}
@@ -202,6 +210,11 @@ func (fd *FD) flushed(o *op) (again bool) {
 		co.fail(ErrClosed)
 		fd.rest()
 	default:
+		if err := fd.watch(fdEvents); err != nil {
+			co.fail(err)
+			fd.rest()
+			break
+		}
 		co.state = waiting
 		if co.stuck != nil {
 			close(co.stuck)

@@ -29,6 +29,7 @@ type descriptor struct {
 	mu      sync.Mutex
 	quiet   chan struct{} // made by Close, closed when holders reaches 0
 	closing bool
+	watched bool // it is in the epoll set
 
 	// blockingClose says that close(2) may block (SO_LINGER) and has to be called
 	// as an ordinary system call. shared says that the descriptor has been
@@ -72,13 +73,13 @@ func (d *descriptor) finishClose(quiet <-chan struct{}) error {
 		<-quiet
 	}
 	var err error
-	if d.shared {
+	if d.shared && d.watched {
 		// The registration lives as long as any duplicate of the socket does.
 		err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(d.r.epfd, unix.EPOLL_CTL_DEL, int(d.sysfd), nil))
 	}
 	// The slot goes first: no event of this socket is of interest any more.
 	d.r.slots.leave(d.id)
-	if d.blockingClose {
+	if d.blockingClose || !d.watched {
 		return errjoin.Join(err, os.NewSyscallError("close", unix.Close(int(d.sysfd))))
 	}
 	if errno := d.r.runSolo(opClose, int(d.sysfd), 0); errno != 0 {

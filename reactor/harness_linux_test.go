@@ -1,7 +1,9 @@
 package reactor
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -62,8 +64,30 @@ func newReactor(t testing.TB, kind EngineKind) *Reactor {
 }
 
 // tcpPair returns the two ends of a TCP connection: a on a reactor, b a plain
-// blocking socket.
+// blocking socket. The reactor watches a already, as if it had waited before.
 func tcpPair(t testing.TB, r *Reactor) (a *FD, b int) {
+	t.Helper()
+	a, b = freshPair(t, r)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.watch(fdEvents); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}
+
+// registered returns the number of descriptors in r's epoll set.
+func registered(t testing.TB, r *Reactor) int {
+	t.Helper()
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.epfd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(info, []byte("tfd:"))
+}
+
+// freshPair is tcpPair for an a that has never waited.
+func freshPair(t testing.TB, r *Reactor) (a *FD, b int) {
 	t.Helper()
 	as, b := tcpSockets(t)
 	a, err := r.NewFD(as, true)

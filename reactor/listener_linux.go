@@ -56,7 +56,15 @@ func (r *Reactor) NewListener(sysfd int) (*Listener, error) {
 		l.ops[i].init(l, opAccept, sysfd)
 		l.ops[i].sa = &l.addrs[i]
 	}
-	if err := r.register(&l.descriptor, l, unix.EPOLLIN); err != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := r.enter(&l.descriptor, l); err != nil {
+		return nil, err
+	}
+	if err := l.watch(unix.EPOLLIN); err != nil {
+		l.closing = true
+		r.slots.leave(l.id)
+		r.slots.gone()
 		return nil, err
 	}
 	return l, nil

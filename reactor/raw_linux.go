@@ -82,6 +82,8 @@ func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
 		if s.exhausted(epoch) || fd.closing || s.expired {
 			continue // the loop's beginning says what it is
 		}
-		fd.pause(s)
+		if err := fd.pause(s); err != nil {
+			return err
+		}
 	}
 }

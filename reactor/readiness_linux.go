@@ -158,24 +158,27 @@ func (t *slotTable) used() (handlers []eventHandler) {
 	return handlers
 }
 
-// register enters h in the slot table and its descriptor d in the epoll set. From
-// the first on, the reactor's Close may close h; d.mu makes it wait.
-func (r *Reactor) register(d *descriptor, h eventHandler, events uint32) (err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	defer func() { d.closing = err != nil }()
-	id, err := r.slots.enter(h)
-	if err != nil {
-		return err
+// enter gives h, whose descriptor d is, a slot. From here on, the reactor's Close
+// may close h; d.mu, which is held, makes it wait.
+func (r *Reactor) enter(d *descriptor, h eventHandler) (err error) {
+	d.id, err = r.slots.enter(h)
+	d.closing = err != nil
+	return err
+}
+
+// watch has the reactor told of the descriptor's events, if it is not yet. The
+// first to come, at once, says what the socket is ready for by then. d.mu is held,
+// and d has a slot.
+func (d *descriptor) watch(events uint32) error {
+	if d.watched {
+		return nil
 	}
-	d.id = id
 	// The 64 bits of epoll_event.data, as x/sys/unix names their halves.
-	ev := unix.EpollEvent{Events: events | unix.EPOLLET, Fd: int32(id.index), Pad: int32(id.gen)}
-	if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, int(d.sysfd), &ev); err != nil {
-		r.slots.leave(id)
-		r.slots.gone()
+	ev := unix.EpollEvent{Events: events | unix.EPOLLET, Fd: int32(d.id.index), Pad: int32(d.id.gen)}
+	if err := unix.EpollCtl(d.r.epfd, unix.EPOLL_CTL_ADD, int(d.sysfd), &ev); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
+	d.watched = true
 	return nil
 }
 

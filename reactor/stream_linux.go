@@ -45,6 +45,7 @@ type side struct {
 	waiter
 	op     op
 	manual bool    // the call runs its own system calls: it only wants to know of readiness
+	over   bool    // such a system call has ended it
 	resume bool    // the token says that, and no more
 	lease  bool    // the call wants a shared buffer, not a copy
 	buf    []byte  // what the call has yet to transfer
@@ -56,19 +57,38 @@ type side struct {
 // NewFD puts the connected, non-blocking stream socket sysfd on the reactor. tcp
 // says that it is a plain TCP socket (not MPTCP, not unix). On success the FD
 // owns the descriptor; on failure the caller still does.
+//
+// The FD enters the epoll set when a call first has to wait. Until then, calls make
+// their system calls themselves: a connection for a single request, which has
+// arrived by the time it is accepted, needs no more than a recv, a send and a close.
 func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
 	fd := &FD{drains: tcp, chunkBuf: noBuffer}
 	fd.descriptor.init(r, sysfd)
 	fd.rd.op.init(fd, opRecv, sysfd)
-	fd.rd.wake = make(chan struct{}, 1)
+	fd.rd.ready = true // as far as is known
 	fd.wr.op.init(fd, opSend, sysfd)
-	fd.wr.wake = make(chan struct{}, 1)
 	fd.wr.ready = true
-	if err := r.register(&fd.descriptor, fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLPRI|unix.EPOLLRDHUP); err != nil {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if err := r.enter(&fd.descriptor, fd); err != nil {
 		return nil, err
 	}
 	return fd, nil
 }
+
+// waitReady marks s as waiting for the socket, or says why that is impossible.
+// fd.mu is held.
+func (fd *FD) waitReady(s *side) error {
+	if err := fd.watch(fdEvents); err != nil {
+		return err
+	}
+	s.state = waiting
+	s.expectToken()
+	return nil
+}
+
+// fdEvents are the events an FD wants to hear of.
+const fdEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLPRI | unix.EPOLLRDHUP
 
 // Read reads up to len(p) bytes. Its errors are io.EOF, ErrClosed,
 // os.ErrDeadlineExceeded and syscall.Errno.
@@ -88,7 +108,7 @@ func (fd *FD) Read(p []byte) (int, error) {
 	}
 	s.op.pooled = len(p) < fd.r.smallRead
 	s.op.buf = p[:min(len(p), maxTransfer)]
-	fd.start(s, false) // unlocks
+	fd.start(s, !fd.watched && !s.op.pooled) // unlocks
 	return s.n, s.err
 }
 
@@ -115,7 +135,7 @@ func (fd *FD) Write(p []byte) (int, error) {
 	}
 	s.n, s.buf = 0, p
 	s.op.kind, s.op.buf = opSend, p[:min(len(p), maxTransfer)]
-	fd.start(s, fd.direct || fd.r.large(len(p))) // unlocks
+	fd.start(s, fd.direct || !fd.watched || fd.r.large(len(p))) // unlocks
 	return s.n, s.err
 }
 
@@ -141,7 +161,14 @@ func (fd *FD) start(s *side, direct bool) {
 	for {
 		switch {
 		case !s.ready:
-			s.state = waiting
+			if s.err = fd.waitReady(s); s.err != nil {
+				if s == &fd.rd {
+					s.n = 0
+				}
+				fd.mu.Unlock()
+				s.op.buf, s.buf = nil, nil
+				return
+			}
 			fd.mu.Unlock()
 		case s.manual:
 			fd.enqueue(s)
@@ -149,8 +176,13 @@ func (fd *FD) start(s *side, direct bool) {
 			fd.r.runDirect(&s.op)
 		default:
 			fd.enqueue(s)
+			s.expectToken()
 			fd.mu.Unlock()
 			fd.r.submit(&s.op)
+		}
+		if s.over {
+			s.over = false
+			break
 		}
 		fd.r.await(&s.waiter)
 		if !s.resume {
@@ -273,7 +305,10 @@ func (fd *FD) complete(o *op) (again bool) {
 		s.settle(os.ErrDeadlineExceeded)
 		over, again = true, false
 	case !again:
-		s.state = waiting
+		if err := fd.waitReady(s); err != nil {
+			s.settle(err)
+			over = true
+		}
 	}
 	if again {
 		o.epoch = s.epoch
@@ -282,7 +317,11 @@ func (fd *FD) complete(o *op) (again bool) {
 		fd.unhold(1)
 	}
 	fd.mu.Unlock()
-	if over {
+	switch {
+	case !over:
+	case s.manual:
+		s.over = true // this is the call's own goroutine
+	default:
 		fd.r.notify(&s.waiter)
 	}
 	return again
@@ -395,7 +434,11 @@ func (fd *FD) SetDeadline(t time.Time, read, write bool) error {
 	}
 	wakeRead := read && fd.setDeadline(&fd.rd, t)
 	wakeWrite := write && fd.setDeadline(&fd.wr, t)
-	fd.wakeWith(os.ErrDeadlineExceeded, wakeRead, wakeWrite) // unlocks
+	if wakeRead || wakeWrite {
+		fd.wakeWith(os.ErrDeadlineExceeded, wakeRead, wakeWrite) // unlocks
+	} else {
+		fd.mu.Unlock()
+	}
 	return nil
 }
 

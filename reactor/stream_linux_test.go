@@ -3,7 +3,6 @@ package reactor
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -701,15 +700,8 @@ func TestSlotGenerations(t *testing.T) {
 // epoll registration, which does not end with the descriptor then, must.
 func TestSharedLeavesEpoll(t *testing.T) {
 	r := newReactor(t, Auto)
-	registered := func() int {
-		info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.epfd))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return bytes.Count(info, []byte("tfd:"))
-	}
 	a, _ := tcpPair(t, r)
-	if n := registered(); n != 1 {
+	if n := registered(t, r); n != 1 {
 		t.Fatalf("%d registrations, want 1", n)
 	}
 	dup := -1
@@ -723,7 +715,7 @@ func TestSharedLeavesEpoll(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := registered(); n != 0 {
+	if n := registered(t, r); n != 0 {
 		t.Errorf("%d registrations after Close", n)
 	}
 }

@@ -31,6 +31,14 @@ type waiter struct {
 	wake     chan struct{} // holds the one token owed to the parked goroutine
 }
 
+// expectToken is called before anybody may owe a token. Until then there is no
+// channel: a connection for one request mostly needs none.
+func (w *waiter) expectToken() {
+	if w.wake == nil {
+		w.wake = make(chan struct{}, 1)
+	}
+}
+
 // event records a readiness event and reports whether a parked call can go on:
 // then its state is queued, and its ops must be.
 func (w *waiter) event() (resume bool) {
@@ -58,22 +66,31 @@ func (w *waiter) exhausted(epoch uint32) (again bool) {
 // a call was parked: then the state is idle, and the call must be woken. arm > 0
 // asks the caller to have fired called after that time, with arm.
 func (w *waiter) setDeadline(t time.Time) (wake bool, arm time.Duration) {
+	if w.deadline == 0 && t.IsZero() {
+		return false, 0
+	}
 	if w.timer != nil {
 		w.timer.Stop()
 	}
 	w.deadline, w.expired = 0, false
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return false, 0
+	case t.Equal(longAgo):
+	default:
+		if d := time.Until(t); d > 0 {
+			now := monotonic()
+			w.deadline = now + min(d, math.MaxInt64-now)
+			return false, d
+		}
 	}
-	now := monotonic()
-	w.deadline = now
-	d := time.Until(t)
-	if d <= 0 {
-		return w.expire(), 0
-	}
-	w.deadline += min(d, math.MaxInt64-now)
-	return false, d
+	w.deadline = 1 // the past
+	return w.expire(), 0
 }
+
+// longAgo is what net/http, for each request, and others set to interrupt a call.
+// To know it saves asking for the time, which takes longer than all else here.
+var longAgo = time.Unix(1, 0)
 
 var processStart = time.Now()
 

@@ -1,0 +1,151 @@
+package reactor
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestFreshConnection looks at when a connection enters the epoll set: when it
+// first has to wait, and not if that never happens.
+func TestFreshConnection(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		a, b := freshPair(t, r)
+		state := func(what string, wantDirect uint64, wantRegistered int) {
+			t.Helper()
+			if n := r.Stats().Direct; n != wantDirect {
+				t.Errorf("%s: %d direct ops, want %d", what, n, wantDirect)
+			}
+			if n := registered(t, r); n != wantRegistered {
+				t.Errorf("%s: %d registrations, want %d", what, n, wantRegistered)
+			}
+		}
+		if _, err := peerWrite(b, []byte("request")); err != nil {
+			t.Fatal(err)
+		}
+		p := make([]byte, 1000)
+		if n, err := a.Read(p); string(p[:n]) != "request" || err != nil {
+			t.Fatalf("Read: %q, %v", p[:n], err)
+		}
+		if n, err := a.Write([]byte("answer")); n != 6 || err != nil {
+			t.Fatalf("Write: %d, %v", n, err)
+		}
+		if n, err := a.Writev([][]byte{[]byte("!"), []byte("?")}); n != 2 || err != nil {
+			t.Fatalf("Writev: %d, %v", n, err)
+		}
+		state("a request and its answer", 3, 0)
+		if a.rd.wake != nil || a.wr.wake != nil {
+			t.Error("there are channels for tokens that nobody can owe")
+		}
+		// A deadline that has passed is found before there is anything to wait for.
+		if err := a.SetDeadline(time.Unix(1, 0), true, true); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Read(p); !isTimeout(err) {
+			t.Errorf("Read: %v", err)
+		}
+		if err := a.SetDeadline(time.Time{}, true, true); err != nil {
+			t.Fatal(err)
+		}
+		state("a read that is late", 3, 0)
+		go func() {
+			awaitState(t, a, &a.rd, waiting)
+			if _, err := peerWrite(b, []byte("x")); err != nil {
+				t.Error(err)
+			}
+		}()
+		within(t, "the Read that waits", func() {
+			if n, err := a.Read(p); n != 1 || err != nil {
+				t.Errorf("Read: %d, %v", n, err)
+			}
+		})
+		direct := r.Stats().Direct
+		if direct > 5 { // one more to find nothing, and one to find the byte
+			t.Errorf("%d direct ops", direct)
+		}
+		state("a read that waited", direct, 1)
+		if n, err := a.Write([]byte("y")); n != 1 || err != nil {
+			t.Fatalf("Write: %d, %v", n, err)
+		}
+		state("a write after that", direct, 1)
+	})
+}
+
+// TestFreshClose closes connections that never waited, while there is something to
+// read, nothing, and when the peer has gone.
+func TestFreshClose(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		for _, before := range []func(b int) error{
+			func(int) error { return nil },
+			func(b int) error { _, err := peerWrite(b, []byte("x")); return err },
+			func(b int) error { return unix.Shutdown(b, unix.SHUT_WR) },
+		} {
+			a, b := freshPair(t, r)
+			if err := before(b); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if _, err := a.Read(make([]byte, 1)); !errors.Is(err, ErrClosed) {
+				t.Errorf("Read after Close: %v", err)
+			}
+			if err := a.Close(); !errors.Is(err, ErrClosed) {
+				t.Errorf("a second Close: %v", err)
+			}
+		}
+		if n := r.Stats().Descriptors; n != 0 {
+			t.Errorf("%d descriptors are left", n)
+		}
+	})
+}
+
+// TestWatchFails has every kind of waiting call find that its connection cannot
+// enter the epoll set. Each must say so, and none may hang.
+func TestWatchFails(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		// more is more than fits into the socket.
+		more := make([]byte, 64<<20)
+		for name, call := range map[string]func(a *FD) error{
+			"Read":      func(a *FD) error { _, err := a.Read(make([]byte, 1000)); return err },
+			"tiny Read": func(a *FD) error { _, err := a.Read(make([]byte, 1)); return err },
+			"ReadLease": func(a *FD) error { _, err := a.ReadLease(); return err },
+			"RawRead":   func(a *FD) error { return a.RawRead(func(int) bool { return false }) },
+			"Write":     func(a *FD) error { _, err := a.Write(more); return err },
+			"Writev":    func(a *FD) error { _, err := a.Writev([][]byte{more, more}); return err },
+			"buffered Write": func(a *FD) error {
+				if err := a.SetWriteBuffering(1 << 20); err != nil {
+					t.Error(err)
+				}
+				for range len(more) >> 10 {
+					if _, err := a.Write(more[:1<<10]); err != nil {
+						return err
+					}
+				}
+				return a.Flush()
+			},
+		} {
+			a, _ := freshPair(t, r)
+			// epoll refuses what it has already.
+			if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, int(a.sysfd), &unix.EpollEvent{Fd: int32(a.id.index), Pad: -1}); err != nil {
+				t.Fatal(err)
+			}
+			within(t, name, func() {
+				var se *os.SyscallError
+				if err := call(a); !errors.As(err, &se) || se.Syscall != "epoll_ctl" || !errors.Is(err, unix.EEXIST) {
+					t.Errorf("%s: %v, want epoll_ctl's EEXIST", name, err)
+				}
+				// What was not sent is lost, and has been reported.
+				if err := a.Close(); err != nil {
+					t.Errorf("%s, then Close: %v", name, err)
+				}
+			})
+		}
+	})
+}
