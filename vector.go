@@ -32,14 +32,20 @@ type Lease = reactor.Lease
 // holding a buffer, and returns what came in one of the buffers that the Poller's
 // connections share. The caller owes the Lease a Release, soon: while all buffers
 // are on loan, new ones come from the heap. Its errors are those of Read.
-func (c *Conn) ReadLease() (Lease, error) {
+func (c *Conn) ReadLease() (l Lease, err error) {
 	if !c.ok() {
-		return Lease{}, syscall.EINVAL
+		return l, syscall.EINVAL
 	}
-	l, err := c.fd.ReadLease()
+	err = c.readLease(&l)
+	runtime.KeepAlive(c)
+	return l, err
+}
+
+// readLease keeps the caller's frame, which waits on the stack, small.
+func (c *Conn) readLease(l *Lease) error {
+	err := c.fd.ReadLease(l)
 	if err != nil {
 		err = c.opError("read", "read", err)
 	}
-	runtime.KeepAlive(c)
-	return l, err
+	return err
 }

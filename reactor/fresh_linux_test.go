@@ -115,7 +115,7 @@ func TestWatchFails(t *testing.T) {
 		for name, call := range map[string]func(a *FD) error{
 			"Read":      func(a *FD) error { _, err := a.Read(make([]byte, 1000)); return err },
 			"tiny Read": func(a *FD) error { _, err := a.Read(make([]byte, 1)); return err },
-			"ReadLease": func(a *FD) error { _, err := a.ReadLease(); return err },
+			"ReadLease": func(a *FD) error { return a.ReadLease(new(Lease)) },
 			"RawRead":   func(a *FD) error { return a.RawRead(func(int) bool { return false }) },
 			"Write":     func(a *FD) error { _, err := a.Write(more); return err },
 			"Writev":    func(a *FD) error { _, err := a.Writev([][]byte{more, more}); return err },

@@ -200,7 +200,7 @@ func (e *faultEngine) submit(batch []*op) error {
 			if limit > 0 && limit < len(o.buf) {
 				whole := o.buf
 				o.buf = o.buf[:limit]
-				err := e.engine.submit(o.self[:])
+				err := e.engine.submit([]*op{o})
 				o.buf = whole
 				if err != nil {
 					return err
@@ -208,7 +208,7 @@ func (e *faultEngine) submit(batch []*op) error {
 				continue
 			}
 		}
-		if err := e.engine.submit(o.self[:]); err != nil {
+		if err := e.engine.submit([]*op{o}); err != nil {
 			return err
 		}
 	}

@@ -30,39 +30,51 @@ func (l *Lease) Release() {
 	}
 }
 
-// ReadLease is Read into a shared buffer: it waits without holding memory, and
-// returns a buffer with what came. If no shared buffer is left, the Lease has
-// memory of its own. Its errors are Read's.
-func (fd *FD) ReadLease() (Lease, error) {
+// ReadLease is Read into a shared buffer: it waits without holding memory, and sets
+// l to a buffer with what came. If no shared buffer is left, l has memory of its
+// own. Its errors are Read's.
+//
+// What waits is little but the goroutine's stack, so its frames are kept small: one
+// that does not fit into 2 KiB is 4 KiB.
+func (fd *FD) ReadLease(l *Lease) error {
 	s := &fd.rd
 	s.call.Lock()
-	defer s.call.Unlock()
+	err := fd.awaitChunk()
+	if err == nil {
+		err = fd.leaseChunk(l)
+	}
+	s.call.Unlock()
+	return err
+}
+
+// awaitChunk waits until there is a chunk.
+func (fd *FD) awaitChunk() error {
+	s := &fd.rd
 	fd.mu.Lock()
-	if err := fd.startable(s, true); err != nil {
+	if err := fd.startable(s, true); err != nil || len(fd.chunk) > 0 {
 		fd.mu.Unlock()
-		return Lease{}, err
+		return err
 	}
-	if len(fd.chunk) == 0 {
-		s.op.pooled, s.op.buf, s.lease = true, nil, true
-		fd.start(s, false) // unlocks
-		fd.mu.Lock()
-		s.lease = false
-		if s.err != nil {
-			fd.mu.Unlock()
-			return Lease{}, s.err
-		}
-	}
+	s.op.pooled, s.op.buf, s.lease = true, nil, true
+	fd.startRead() // unlocks
+	s.lease = false
+	return s.err
+}
+
+// leaseChunk moves the chunk to l.
+func (fd *FD) leaseChunk(l *Lease) error {
+	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if len(fd.chunk) == 0 { // dropped by Close in the meantime
-		return Lease{}, ErrClosed
+		return ErrClosed
 	}
-	l := Lease{data: fd.chunk}
+	*l = Lease{data: fd.chunk}
 	if fd.chunkBuf != noBuffer {
 		l.ring, l.id = fd.r.bufs, uint16(fd.chunkBuf)
 		l.gen = l.ring.Generation(l.id)
 	}
 	fd.chunk, fd.chunkBuf = nil, noBuffer
-	return l, nil
+	return nil
 }
 
 // Unread returns the number of bytes that were received ahead of a small read.

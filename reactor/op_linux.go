@@ -26,7 +26,6 @@ const noBuffer = -1
 // to whoever runs the batch it is in.
 type op struct {
 	owner completer
-	self  [1]*op // the op as a batch of one, for an inline submission
 
 	kind   opKind
 	pooled bool // opRecv: receive into a shared buffer, not into buf
@@ -54,7 +53,6 @@ type completer interface {
 
 func (o *op) init(owner completer, kind opKind, sysfd int) {
 	o.owner, o.kind, o.sysfd, o.bid = owner, kind, int32(sysfd), noBuffer
-	o.self[0] = o
 }
 
 // finish records the engine's answer.

@@ -264,17 +264,24 @@ func (r *Reactor) submit(o *op) {
 		return
 	}
 	r.n.inline.Add(1)
-	r.run(o.self[:])
+	buf := r.inline.Get().(*[maxBatch]*op)
+	buf[0] = o
+	r.run(buf[:1])
+	buf[0] = nil
+	r.runMore(buf)
+	r.inline.Put(buf)
+}
+
+// runMore is the rest of an inline submission: whatever else is pending, using buf.
+func (r *Reactor) runMore(buf *[maxBatch]*op) {
 	for rounds := 0; r.length() > 0; rounds++ {
 		if rounds == maxInlineRounds {
 			r.activate()
 			return
 		}
-		buf := r.inline.Get().(*[maxBatch]*op)
 		if r.runSome(buf) {
 			r.n.inline.Add(1)
 		}
-		r.inline.Put(buf)
 	}
 	if r.state.Load() == watchedByNobody && r.parked.Load() > 0 {
 		r.startReactor() // see rule 4 of watch

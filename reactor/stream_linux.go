@@ -31,6 +31,8 @@ type FD struct {
 	direct bool
 
 	rd, wr side
+	unsent []byte     // of a Write
+	vec    *iovecs    // of a Writev
 	co     *coalescer // nil: writes have never been coalesced
 
 	// The rest of a chunk that an earlier small read brought along, and the shared
@@ -44,14 +46,12 @@ type side struct {
 	call sync.Mutex // held by the one Read or Write under way
 	waiter
 	op     op
-	manual bool    // the call runs its own system calls: it only wants to know of readiness
-	over   bool    // such a system call has ended it
-	resume bool    // the token says that, and no more
-	lease  bool    // the call wants a shared buffer, not a copy
-	buf    []byte  // what the call has yet to transfer
-	vec    *iovecs // the same, of a Writev
-	n      int     // what it has transferred
-	err    error   // its outcome
+	manual bool  // the call runs its own system calls: it only wants to know of readiness
+	over   bool  // such a system call has ended it
+	resume bool  // the token says that, and no more
+	lease  bool  // the call wants a shared buffer, not a copy
+	n      int   // what it has transferred
+	err    error // its outcome
 }
 
 // NewFD puts the connected, non-blocking stream socket sysfd on the reactor. tcp
@@ -108,8 +108,21 @@ func (fd *FD) Read(p []byte) (int, error) {
 	}
 	s.op.pooled = len(p) < fd.r.smallRead
 	s.op.buf = p[:min(len(p), maxTransfer)]
-	fd.start(s, !fd.watched && !s.op.pooled) // unlocks
+	fd.startRead() // unlocks
 	return s.n, s.err
+}
+
+// startRead starts the read that rd.op describes. It is over on return. fd.mu is
+// held, and released.
+func (fd *FD) startRead() {
+	s := &fd.rd
+	if !fd.watched && s.op.pooled {
+		// Only the engine gives out shared buffers. To be told that there is something
+		// to read costs no more than to run it here, and less of this goroutine's stack,
+		// whose doubling would be most of what an idle connection takes.
+		s.ready = false
+	}
+	fd.start(s, !fd.watched && !s.op.pooled) // unlocks
 }
 
 // Write writes all of p, or returns how much it wrote and why not more. Its
@@ -133,7 +146,7 @@ func (fd *FD) Write(p []byte) (int, error) {
 		fd.mu.Unlock()
 		return 0, err
 	}
-	s.n, s.buf = 0, p
+	s.n, fd.unsent = 0, p
 	s.op.kind, s.op.buf = opSend, p[:min(len(p), maxTransfer)]
 	fd.start(s, fd.direct || !fd.watched || fd.r.large(len(p))) // unlocks
 	return s.n, s.err
@@ -166,7 +179,7 @@ func (fd *FD) start(s *side, direct bool) {
 					s.n = 0
 				}
 				fd.mu.Unlock()
-				s.op.buf, s.buf = nil, nil
+				fd.forget(s)
 				return
 			}
 			fd.mu.Unlock()
@@ -201,7 +214,16 @@ func (fd *FD) start(s *side, direct bool) {
 	if s == &fd.rd {
 		raceRead(s.n, s.op.buf)
 	}
-	s.op.buf, s.buf = nil, nil
+	fd.forget(s)
+}
+
+// forget lets go of what the call on s held. It is over, and nobody owes it a token.
+func (fd *FD) forget(s *side) {
+	s.op.buf = nil
+	if s == &fd.wr {
+		fd.unsent = nil
+		s.returnToken()
+	}
 }
 
 // enqueue marks s.op as queued; the caller passes it on. fd.mu is held.
@@ -369,13 +391,13 @@ func (fd *FD) sent(o *op) (over bool) {
 	case o.res >= 0:
 		s.n += int(o.res)
 		if o.kind == opSendv {
-			if !s.vec.advance(int(o.res)) {
+			if !fd.vec.advance(int(o.res)) {
 				return false
 			}
 		} else {
-			s.buf = s.buf[o.res:]
-			o.buf = s.buf[:min(len(s.buf), maxTransfer)]
-			if len(s.buf) > 0 {
+			fd.unsent = fd.unsent[o.res:]
+			o.buf = fd.unsent[:min(len(fd.unsent), maxTransfer)]
+			if len(fd.unsent) > 0 {
 				return false
 			}
 		}

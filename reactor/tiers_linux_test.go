@@ -174,7 +174,7 @@ func TestDemotion(t *testing.T) {
 		next := new(op)
 		next.init(&owner, tc.kind, a)
 		next.pooled, next.buf = tc.pooled, []byte("again")
-		if err := e.submit(next.self[:]); err != nil || !next.done {
+		if err := e.submit([]*op{next}); err != nil || !next.done {
 			t.Errorf("%+v: the next op: %v, done %v", tc, err, next.done)
 		}
 		if tc.kind == opSend {
@@ -213,7 +213,7 @@ func TestGenuineErrorIsNoDemotion(t *testing.T) {
 	accept := new(op) // of a socket that does not listen
 	accept.init(&owner, opAccept, s)
 	accept.sa = new(rawSockaddr)
-	if err := e.submit(accept.self[:]); err != nil || accept.errno() != unix.EINVAL {
+	if err := e.submit([]*op{accept}); err != nil || accept.errno() != unix.EINVAL {
 		t.Errorf("%v, result %d, want EINVAL", err, accept.res)
 	}
 	if e.demoted != 0 || !e.ops.has(opAccept) {

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"math"
+	"sync"
 	"time"
 )
 
@@ -35,9 +36,20 @@ type waiter struct {
 // channel: a connection for one request mostly needs none.
 func (w *waiter) expectToken() {
 	if w.wake == nil {
-		w.wake = make(chan struct{}, 1)
+		w.wake = tokens.Get().(chan struct{})
 	}
 }
+
+// returnToken gives back the channel, which nobody owes a token.
+func (w *waiter) returnToken() {
+	if w.wake != nil {
+		tokens.Put(w.wake)
+		w.wake = nil
+	}
+}
+
+// tokens holds channels with room for a token, and none in it.
+var tokens = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 // event records a readiness event and reports whether a parked call can go on:
 // then its state is queued, and its ops must be.

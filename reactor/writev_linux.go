@@ -85,17 +85,17 @@ func (fd *FD) Writev(bufs [][]byte) (n int, err error) {
 		fd.mu.Unlock()
 		return 0, err
 	}
-	if s.vec == nil {
-		s.vec = new(iovecs)
+	if fd.vec == nil {
+		fd.vec = new(iovecs)
 	}
-	s.n, s.buf, s.vec.left = 0, nil, bufs
-	if s.vec.load() {
+	s.n, fd.unsent, fd.vec.left = 0, nil, bufs
+	if fd.vec.load() {
 		s.op.kind, s.op.buf = opSend, nil // nothing, as Write does it
 	} else {
-		s.op.kind, s.op.msg = opSendv, &s.vec.msg
+		s.op.kind, s.op.msg = opSendv, &fd.vec.msg
 	}
 	fd.start(s, fd.direct || !fd.watched || fd.r.large(total)) // unlocks
-	clear(s.vec.vec)
-	s.vec.left = nil
+	clear(fd.vec.vec)
+	fd.vec.left = nil
 	return s.n, s.err
 }
