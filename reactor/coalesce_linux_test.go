@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -318,6 +320,47 @@ func TestCoalesceClose(t *testing.T) {
 			})
 			if d := time.Since(begin); d > closeLinger/2 {
 				t.Errorf("it took %v", d)
+			}
+		})
+		t.Run("given up in a batch", func(t *testing.T) {
+			// The lingering ends while the send is in a batch, which then finds the socket
+			// full.
+			r := newReactor(t, kind)
+			fd, _ := tcpPair(t, r)
+			if err := fd.SetWriteBuffering(64 << 10); err != nil {
+				t.Fatal(err)
+			}
+			inBatch, goOn := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			inject(r, func(o *op) (syscall.Errno, int) {
+				if o.late {
+					once.Do(func() { close(inBatch) })
+					<-goOn
+					return unix.EAGAIN, 0
+				}
+				return 0, 0
+			})
+			if _, err := fd.Write(want); err != nil {
+				t.Fatal(err)
+			}
+			<-inBatch
+			freed := make(chan struct{})
+			closed := make(chan error, 1)
+			go func() { closed <- fd.CloseThen(func() error { close(freed); return nil }) }()
+			for fd.Control(func(int) error { return nil }) == nil {
+				runtime.Gosched() // until Close has marked it
+			}
+			fd.abandon()
+			begin := time.Now()
+			close(goOn)
+			within(t, "Close", func() {
+				if err := <-closed; err != nil {
+					t.Errorf("Close: %v", err)
+				}
+				<-freed
+			})
+			if d := time.Since(begin); d > closeLinger/2 {
+				t.Errorf("it lingered for %v", d)
 			}
 		})
 		t.Run("blocked", func(t *testing.T) {

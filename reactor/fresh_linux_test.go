@@ -1,7 +1,9 @@
 package reactor
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"os"
 	"testing"
 	"time"
@@ -75,6 +77,52 @@ func TestFreshConnection(t *testing.T) {
 	})
 }
 
+// TestFreshTinyRead has a read that needs a shared buffer wait first: no op is run
+// before there is something to read.
+func TestFreshTinyRead(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		a, b := freshPair(t, r)
+		go func() {
+			awaitState(t, a, &a.rd, waiting)
+			if s := r.Stats(); s.Ops != 0 || s.Direct != 0 {
+				t.Errorf("%d ops and %d direct ones found nothing", s.Ops, s.Direct)
+			}
+			if _, err := peerWrite(b, []byte("xy")); err != nil {
+				t.Error(err)
+			}
+		}()
+		within(t, "Read", func() {
+			for _, want := range "xy" {
+				var p [1]byte
+				if n, err := a.Read(p[:]); n != 1 || err != nil || rune(p[0]) != want {
+					t.Errorf("Read: %d, %v, %q", n, err, p)
+				}
+			}
+		})
+	})
+}
+
+// TestFreshBuffered writes more than the socket holds to a connection that nobody
+// waits on: what coalesces writes must see to it that the rest is sent.
+func TestFreshBuffered(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		a, b := freshPair(t, r)
+		want := numbered(8 << 20)
+		if err := a.SetWriteBuffering(len(want) + 1); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := a.Write(want); n != len(want) || err != nil {
+			t.Fatalf("Write: %d, %v", n, err)
+		}
+		got := make([]byte, len(want))
+		if n, err := io.ReadFull(peerReader(b), got); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes of %d arrived, %v", n, len(want), err)
+		}
+	})
+}
+
 // TestFreshClose closes connections that never waited, while there is something to
 // read, nothing, and when the peer has gone.
 func TestFreshClose(t *testing.T) {
@@ -87,6 +135,10 @@ func TestFreshClose(t *testing.T) {
 		} {
 			a, b := freshPair(t, r)
 			if err := before(b); err != nil {
+				t.Fatal(err)
+			}
+			// With a duplicate about, closing an unwatched socket is closing, too.
+			if err := a.ControlShared(func(int) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
 			if err := a.Close(); err != nil {
@@ -103,6 +155,25 @@ func TestFreshClose(t *testing.T) {
 			t.Errorf("%d descriptors are left", n)
 		}
 	})
+}
+
+// TestListenerWatchFails has a listener find the same: its maker keeps the socket.
+func TestListenerWatchFails(t *testing.T) {
+	r := newReactor(t, Auto)
+	s := listenSocket(t)
+	defer unix.Close(s)
+	if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, s, &unix.EpollEvent{Pad: -1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.NewListener(s); !errors.Is(err, unix.EEXIST) {
+		t.Errorf("NewListener: %v, want EEXIST", err)
+	}
+	if n := r.Stats().Descriptors; n != 0 {
+		t.Errorf("%d descriptors are left", n)
+	}
+	if _, err := unix.Getsockname(s); err != nil {
+		t.Errorf("the socket: %v", err)
+	}
 }
 
 // TestWatchFails has every kind of waiting call find that its connection cannot
