@@ -71,7 +71,12 @@ func TestBadFlags(t *testing.T) {
 }
 
 func TestAdvice(t *testing.T) {
-	feature := func(ok bool) []netring.Feature { return []netring.Feature{{Name: "F", Since: "9.9", Supported: ok}} }
+	feature := func(oks ...bool) (fs []netring.Feature) {
+		for _, ok := range oks {
+			fs = append(fs, netring.Feature{Name: "F", Since: "9.9", Supported: ok})
+		}
+		return fs
+	}
 	measured := func(syscall, uring float64) []measurement {
 		return []measurement{{Engine: netring.EngineNet, RateRatio: 1}, {Engine: netring.EngineSyscall, RateRatio: syscall}, {Engine: netring.EngineURing, RateRatio: uring}}
 	}
@@ -79,15 +84,22 @@ func TestAdvice(t *testing.T) {
 		name string
 		d    diagnosis
 		want string
+		not  string // what nothing must speak of, if not empty
 	}{
-		{"all well", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(1.2, 1.2)}, "nothing to change"},
-		{"the other engine is faster", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(1.3, 1.1)}, "NETRING_ENGINE=syscall"},
-		{"net is faster", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(0.8, 0.8)}, "NETRING_ENGINE=net"},
-		{"an old kernel", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(false)}}, "Linux 9.9"},
-		{"refused", diagnosis{Report: &netring.Report{Engine: netring.EngineSyscall, Reason: "the reason", Features: feature(false)}}, "the reason"},
-		{"few files", diagnosis{Report: &netring.Report{Engine: netring.EngineNet, Limits: netring.Limits{OpenFiles: "1024/4096"}}}, "1024"},
+		{"all well", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(1.2, 1.2)}, "nothing to change", ""},
+		{"the other engine is faster", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(1.3, 1.1)}, "NETRING_ENGINE=syscall", ""},
+		{"net is faster", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(0.8, 0.8)}, "NETRING_ENGINE=net", ""},
+		{"an old kernel", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(false)}}, "Linux 9.9", ""},
+		{"refused", diagnosis{Report: &netring.Report{Engine: netring.EngineSyscall, Reason: "the reason", Features: feature(false)}}, "the reason", "newer kernel"},
+		{"refused in part", diagnosis{Report: &netring.Report{Engine: netring.EngineSyscall, Reason: "the reason", Features: feature(false, true)}}, "the reason", ""},
+		{"not asked for", diagnosis{Report: &netring.Report{Engine: netring.EngineSyscall, Reason: "the reason"}}, "nothing to change", "the reason"},
+		{"few files", diagnosis{Report: &netring.Report{Engine: netring.EngineNet, Limits: netring.Limits{OpenFiles: "1024/4096"}}}, "1024", ""},
 	} {
-		if advice := advise(&tc.d); !slices.ContainsFunc(advice, func(a string) bool { return strings.Contains(a, tc.want) }) {
+		advice := advise(&tc.d)
+		if tc.not != "" && strings.Contains(strings.Join(advice, "\n"), tc.not) {
+			t.Errorf("%s: %q speaks of %q", tc.name, advice, tc.not)
+		}
+		if !slices.ContainsFunc(advice, func(a string) bool { return strings.Contains(a, tc.want) }) {
 			t.Errorf("%s: %q does not speak of %q", tc.name, advice, tc.want)
 		}
 	}
