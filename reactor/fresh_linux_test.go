@@ -17,13 +17,13 @@ func TestFreshConnection(t *testing.T) {
 	engines(t, func(t *testing.T, kind EngineKind) {
 		r := newReactor(t, kind)
 		a, b := freshPair(t, r)
-		state := func(what string, wantDirect uint64, wantRegistered int) {
+		state := func(what string, wantDirect uint64, wantWatched bool) {
 			t.Helper()
 			if n := r.Stats().Direct; n != wantDirect {
 				t.Errorf("%s: %d direct ops, want %d", what, n, wantDirect)
 			}
-			if n := registered(t, r); n != wantRegistered {
-				t.Errorf("%s: %d registrations, want %d", what, n, wantRegistered)
+			if got := watchedByEpoll(t, r, int(a.sysfd)); got != wantWatched {
+				t.Errorf("%s: in the epoll set: %v, want %v", what, got, wantWatched)
 			}
 		}
 		if _, err := peerWrite(b, []byte("request")); err != nil {
@@ -39,7 +39,7 @@ func TestFreshConnection(t *testing.T) {
 		if n, err := a.Writev([][]byte{[]byte("!"), []byte("?")}); n != 2 || err != nil {
 			t.Fatalf("Writev: %d, %v", n, err)
 		}
-		state("a request and its answer", 3, 0)
+		state("a request and its answer", 3, false)
 		if a.rd.wake != nil || a.wr.wake != nil {
 			t.Error("there are channels for tokens that nobody can owe")
 		}
@@ -53,7 +53,7 @@ func TestFreshConnection(t *testing.T) {
 		if err := a.SetDeadline(time.Time{}, true, true); err != nil {
 			t.Fatal(err)
 		}
-		state("a read that is late", 3, 0)
+		state("a read that is late", 3, false)
 		go func() {
 			awaitState(t, a, &a.rd, waiting)
 			if _, err := peerWrite(b, []byte("x")); err != nil {
@@ -69,11 +69,11 @@ func TestFreshConnection(t *testing.T) {
 		if direct > 5 { // one more to find nothing, and one to find the byte
 			t.Errorf("%d direct ops", direct)
 		}
-		state("a read that waited", direct, 1)
+		state("a read that waited", direct, true)
 		if n, err := a.Write([]byte("y")); n != 1 || err != nil {
 			t.Fatalf("Write: %d, %v", n, err)
 		}
-		state("a write after that", direct, 1)
+		state("a write after that", direct, true)
 	})
 }
 
@@ -149,6 +149,9 @@ func TestFreshClose(t *testing.T) {
 			}
 			if err := a.Close(); !errors.Is(err, ErrClosed) {
 				t.Errorf("a second Close: %v", err)
+			}
+			if err := a.SetDeadline(time.Time{}, true, true); !errors.Is(err, ErrClosed) {
+				t.Errorf("taking back no deadline after Close: %v", err)
 			}
 		}
 		if n := r.Stats().Descriptors; n != 0 {

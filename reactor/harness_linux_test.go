@@ -1,9 +1,7 @@
 package reactor
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -76,14 +74,20 @@ func tcpPair(t testing.TB, r *Reactor) (a *FD, b int) {
 	return a, b
 }
 
-// registered returns the number of descriptors in r's epoll set.
-func registered(t testing.TB, r *Reactor) int {
+// watchedByEpoll reports whether sysfd is in r's epoll set, which refuses it then.
+func watchedByEpoll(t testing.TB, r *Reactor, sysfd int) bool {
 	t.Helper()
-	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.epfd))
+	// No slot has this generation.
+	err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, sysfd, &unix.EpollEvent{Pad: -1})
+	if err == nil {
+		err = unix.EpollCtl(r.epfd, unix.EPOLL_CTL_DEL, sysfd, nil)
+	} else if err == unix.EEXIST {
+		return true
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bytes.Count(info, []byte("tfd:"))
+	return false
 }
 
 // freshPair is tcpPair for an a that has never waited.

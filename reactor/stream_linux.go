@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,11 @@ type FD struct {
 
 	// direct says that writes go straight to the kernel, see SetDirectWrites.
 	direct bool
+
+	// timed has the bits of the sides that have a deadline, and closingBit. It
+	// changes under mu, and spares it whoever takes back a deadline that is not set,
+	// as net/http does four times for each request.
+	timed atomic.Uint32
 
 	rd, wr side
 	unsent []byte     // of a Write
@@ -449,6 +455,18 @@ func (fd *FD) dropChunk() {
 // SetDeadline sets the deadline of reads, writes or both to t; the zero time
 // means none. Calls parked at the time are affected.
 func (fd *FD) SetDeadline(t time.Time, read, write bool) error {
+	if t.IsZero() {
+		bits := uint32(closingBit)
+		if read {
+			bits |= readBit
+		}
+		if write {
+			bits |= writeBit
+		}
+		if fd.timed.Load()&bits == 0 {
+			return nil
+		}
+	}
 	fd.mu.Lock()
 	if fd.closing {
 		fd.mu.Unlock()
@@ -456,12 +474,31 @@ func (fd *FD) SetDeadline(t time.Time, read, write bool) error {
 	}
 	wakeRead := read && fd.setDeadline(&fd.rd, t)
 	wakeWrite := write && fd.setDeadline(&fd.wr, t)
+	fd.timed.Store(fd.deadlines())
 	if wakeRead || wakeWrite {
 		fd.wakeWith(os.ErrDeadlineExceeded, wakeRead, wakeWrite) // unlocks
 	} else {
 		fd.mu.Unlock()
 	}
 	return nil
+}
+
+// The bits of FD.timed.
+const (
+	readBit = 1 << iota
+	writeBit
+	closingBit
+)
+
+// deadlines returns the bits of the sides that have a deadline. fd.mu is held.
+func (fd *FD) deadlines() (bits uint32) {
+	if fd.rd.deadline != 0 {
+		bits |= readBit
+	}
+	if fd.wr.deadline != 0 {
+		bits |= writeBit
+	}
+	return bits
 }
 
 func (fd *FD) setDeadline(s *side, t time.Time) (wake bool) {
@@ -508,6 +545,7 @@ func (fd *FD) CloseThen(done func() error) error {
 		fd.mu.Unlock()
 		return ErrClosed
 	}
+	fd.timed.Store(closingBit)
 	quiet := fd.quiet
 	busy, stuck := fd.linger()
 	fd.dropChunk()
