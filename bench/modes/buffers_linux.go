@@ -5,6 +5,7 @@ import (
 
 	iouring "github.com/iceber/iouring-go/syscall"
 
+	"github.com/netring-go/netring/bench/internal/load"
 	"github.com/netring-go/netring/bufring"
 )
 
@@ -33,10 +34,10 @@ type buffers struct {
 // buffers, which take an operation.
 func newBuffers(r *ring, m *ringMode) (b *buffers, err error) {
 	b = &buffers{}
-	if b.answer, err = anonymous(len(answer)); err != nil {
+	if b.answer, err = anonymous(len(load.Answer)); err != nil {
 		return nil, err
 	}
-	copy(b.answer, answer)
+	copy(b.answer, load.Answer)
 	switch m.recv {
 	case recvOwn, recvFixed, recvOwnFixed:
 		b.own, err = anonymous(maxConns * recvSize)

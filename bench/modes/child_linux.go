@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,13 +11,21 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // runChild is the main function of a child process: "load", or a server, which is
 // the String of its variant.
 func runChild(what string) error {
 	if what == "load" {
-		return runLoad(os.Stdin, os.Stdout)
+		return load.Serve(json.NewDecoder(os.Stdin), os.Stdout, func(job load.Job) (load.Result, error) {
+			res, err := job.Run()
+			if err != nil {
+				res.Err = err.Error()
+			}
+			return res, nil
+		})
 	}
 	for _, v := range variants() {
 		if v.String() == what {
@@ -119,24 +128,11 @@ func prepare(v variant) (port int, serve func() error, err error) {
 
 // listen returns a listening socket on a free port of the loopback device.
 func listen() (fd, port int, err error) {
-	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return 0, 0, os.NewSyscallError("socket", err)
+	if fd, port, err = load.Listen(maxConns); err != nil {
+		return 0, 0, err
 	}
 	// Accepted sockets inherit it.
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
-		return 0, 0, os.NewSyscallError("setsockopt", err)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return 0, 0, os.NewSyscallError("bind", err)
-	}
-	if err := unix.Listen(fd, maxConns); err != nil {
-		return 0, 0, os.NewSyscallError("listen", err)
-	}
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return 0, 0, os.NewSyscallError("getsockname", err)
-	}
-	return fd, sa.(*unix.SockaddrInet4).Port, nil
+	return fd, port, os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
 }
 
 // probeTime is how long a server's first answers may take.
@@ -152,15 +148,15 @@ func probe(port int) (err error) {
 	if err := c.SetDeadline(time.Now().Add(probeTime)); err != nil {
 		return err
 	}
-	buf := make([]byte, len(answer))
+	buf := make([]byte, len(load.Answer))
 	for range 2 {
-		if _, err := io.WriteString(c, httpRequest); err != nil {
+		if _, err := io.WriteString(c, load.Request); err != nil {
 			return err
 		}
 		if _, err := io.ReadFull(c, buf); err != nil {
 			return fmt.Errorf("no answer: %w", err)
 		}
-		if string(buf) != answer {
+		if string(buf) != load.Answer {
 			return fmt.Errorf("a wrong answer: %q", buf)
 		}
 	}

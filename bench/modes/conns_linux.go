@@ -15,9 +15,6 @@ const (
 	recvSize = 2048
 )
 
-// answer is what every request gets.
-const answer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nHello, World!\n"
-
 // noBuffer is the id of no provided buffer.
 const noBuffer = -1
 

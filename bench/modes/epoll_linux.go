@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // epollLoop is the base line of the loops: epoll_wait, recv, send.
@@ -16,7 +18,7 @@ func epollLoop(listener int) error {
 	}
 	var events [256]unix.EpollEvent
 	buf := make([]byte, recvSize)
-	out := []byte(answer)
+	out := []byte(load.Answer)
 	for {
 		n, err := unix.EpollWait(epfd, events[:], -1)
 		if err != nil && err != unix.EINTR {
@@ -44,14 +46,14 @@ func epollLoop(listener int) error {
 // answerReady answers the request on a readable socket. It reports whether the
 // connection is over.
 func answerReady(fd int, buf, out []byte) (over bool, err error) {
-	n, errno := recvRaw(fd, buf)
+	n, errno := load.Recv(fd, buf)
 	switch {
 	case errno == unix.EAGAIN:
 		return false, nil
 	case errno != 0 || n == 0:
 		return true, nil // the peer has gone
 	}
-	n, errno = sendRaw(fd, out)
+	n, errno = load.Send(fd, out)
 	switch {
 	case errno != 0 && errno != unix.EAGAIN:
 		return true, nil

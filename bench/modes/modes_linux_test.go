@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // TestMain lets the test binary be the child processes.
@@ -31,7 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 // startServer starts v, or skips the test and says what the kernel refused.
-func startServer(t *testing.T, v variant) *proc {
+func startServer(t *testing.T, v variant) *child {
 	t.Helper()
 	p, err := start(v.String(), nil)
 	if err != nil {
@@ -65,7 +67,7 @@ func TestEveryMode(t *testing.T) {
 				go func() {
 					var err error
 					for range conns {
-						err = errors.Join(err, requestsOnOne(p.port, requests))
+						err = errors.Join(err, requestsOnOne(p.Port, requests))
 					}
 					failed <- err
 				}()
@@ -89,15 +91,15 @@ func requestsOnOne(port, n int) (err error) {
 	if err := c.SetDeadline(time.Now().Add(probeTime)); err != nil {
 		return err
 	}
-	buf := make([]byte, len(answer))
+	buf := make([]byte, len(load.Answer))
 	for i := range n {
-		if _, err := io.WriteString(c, httpRequest); err != nil {
+		if _, err := io.WriteString(c, load.Request); err != nil {
 			return err
 		}
 		if _, err := io.ReadFull(c, buf); err != nil {
 			return fmt.Errorf("request %d of %d: %w", i+1, n, err)
 		}
-		if string(buf) != answer {
+		if string(buf) != load.Answer {
 			return fmt.Errorf("request %d of %d: a wrong answer: %q", i+1, n, buf)
 		}
 	}
@@ -128,14 +130,14 @@ func TestManyConnections(t *testing.T) {
 		}
 	}()
 	for range maxConns {
-		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", p.port), probeTime)
+		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", p.Port), probeTime)
 		if err != nil {
 			t.Skipf("%d connections: %v", maxConns, err) // the limit of descriptors, likely
 		}
 		held = append(held, c)
 	}
 	last := make(chan error, 1)
-	go func() { last <- requestsOnOne(p.port, 1) }()
+	go func() { last <- requestsOnOne(p.Port, 1) }()
 	select {
 	case err := <-last:
 		t.Fatalf("served beyond %d connections: %v", maxConns, err)
@@ -202,22 +204,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-func TestStatistics(t *testing.T) {
-	res := func(requests int64) loadResult { return loadResult{Requests: requests, Elapsed: time.Second} }
-	a := []loadResult{res(100), res(400), res(200)}
-	b := []loadResult{res(50), res(100), res(400)}
-	if m := median(a, rate); m != 200 {
-		t.Errorf("median %v", m)
-	}
-	if m := median(a[:2], rate); m != 250 {
-		t.Errorf("median of two %v", m)
-	}
-	if r := ratio(a, b, rate); r != 2 { // of 2, 4 and 0.5
-		t.Errorf("ratio %v", r)
-	}
-	if r := ratio(a, b[:1], rate); !math.IsNaN(r) {
-		t.Errorf("ratio to a base that failed: %v", r)
-	}
+func TestKnown(t *testing.T) {
 	if known(math.NaN()) != "–" || known(1.234) != "1.23" {
 		t.Errorf("%q, %q", known(math.NaN()), known(1.234))
 	}

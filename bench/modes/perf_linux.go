@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 // look gives e further turns, under perf if that is there: one to count system
@@ -24,7 +27,7 @@ func (d *driver) look(e *entry, setting string) error {
 	if e.calls, err = d.countCalls(e); err == nil && d.flames != "" && e.trouble == "" {
 		err = d.flame(e, setting)
 	}
-	if errors.Is(err, errInterrupted) {
+	if errors.Is(err, rounds.ErrInterrupted) {
 		return err
 	}
 	if err != nil { // the results stand without it
@@ -40,9 +43,9 @@ func havePerf() bool {
 
 // underPerf runs a turn of e while perf watches its server, and returns perf's
 // standard error.
-func (d *driver) underPerf(e *entry, warmup time.Duration, args ...string) (res loadResult, stderr string, err error) {
+func (d *driver) underPerf(e *entry, warmup time.Duration, args ...string) (res load.Result, stderr string, err error) {
 	var buf bytes.Buffer
-	cmd := exec.Command("perf", append(args, "-p", strconv.Itoa(e.proc.cmd.Process.Pid))...)
+	cmd := exec.Command("perf", append(args, "-p", strconv.Itoa(e.child.PID))...)
 	cmd.Stderr = &buf
 	if err := cmd.Start(); err != nil {
 		return res, "", err
@@ -52,7 +55,9 @@ func (d *driver) underPerf(e *entry, warmup time.Duration, args ...string) (res 
 	})
 	defer limit.Stop()
 	time.Sleep(perfStart)
-	res, err = d.job(e, warmup)
+	if err = rounds.Interrupted(d.stop); err == nil {
+		res, err = d.job(e, warmup)
+	}
 	if err == nil && e.trouble != "" {
 		err = errors.New(e.trouble)
 	}

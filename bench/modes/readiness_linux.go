@@ -7,6 +7,8 @@ import (
 
 	iouring "github.com/iceber/iouring-go/syscall"
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // readinessLoop is the library's design without its goroutines: epoll says which
@@ -113,7 +115,7 @@ func (l *readinessLoop) complete(e completion) error {
 		l.over = append(l.over, l.conns[i])
 	case uint8(e.userData) == kindRecv:
 		l.ready = append(l.ready, i)
-	case int(e.res) < len(answer):
+	case int(e.res) < len(load.Answer):
 		return errors.New("a peer does not read its answers")
 	}
 	return nil

@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"runtime"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
+	"github.com/netring-go/netring/bench/internal/proc"
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 func (b *bench) header() error {
@@ -25,11 +27,10 @@ func (b *bench) header() error {
 			return err
 		}
 	}
-	load, err := os.ReadFile("/proc/loadavg")
+	minute, err := proc.LoadAverage()
 	if err != nil {
 		return err
 	}
-	minute, _, _ := strings.Cut(string(load), " ")
 	_, err = fmt.Fprintf(b.out, "%d rounds of %v, %d connections, Linux %s, Go %s, %d CPUs, load average %s before (with much above 0, requests/s and latencies tell little). "+
 		"Ratios are medians of the rounds' ratios.\n\n",
 		b.rounds, b.dur, b.conns, unix.ByteSliceToString(u.Release[:]), strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU(), minute)
@@ -61,10 +62,10 @@ func (b *bench) table(setting, shape string, es []*entry) error {
 			fmt.Fprintf(&s, " %s |%s\n", e.trouble, strings.Repeat(" – |", 4+2*len(bases)))
 			continue
 		}
-		fmt.Fprintf(&s, " %.0f | %.2f | %s | %.0f | %.0f |", median(e.results, rate), median(e.results, cpuPer),
-			known(e.calls), median(e.results, p50), median(e.results, p99))
+		fmt.Fprintf(&s, " %.0f | %.2f | %s | %.0f | %.0f |", rounds.MedianOf(e.results, load.Result.Rate), rounds.MedianOf(e.results, load.Result.CPUMicros),
+			known(e.calls), rounds.MedianOf(e.results, load.Result.P50Micros), rounds.MedianOf(e.results, load.Result.P99Micros))
 		for _, base := range bases {
-			fmt.Fprintf(&s, " %s | %s |", known(ratio(e.results, base.results, rate)), known(ratio(e.results, base.results, cpuPer)))
+			fmt.Fprintf(&s, " %s | %s |", known(rounds.RatioOf(e.results, base.results, load.Result.Rate)), known(rounds.RatioOf(e.results, base.results, load.Result.CPUMicros)))
 		}
 		s.WriteString("\n")
 	}
@@ -94,43 +95,4 @@ func known(f float64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.2f", f)
-}
-
-func rate(r loadResult) float64   { return float64(r.Requests) / r.Elapsed.Seconds() }
-func cpuPer(r loadResult) float64 { return float64(r.CPU.Nanoseconds()) / 1e3 / float64(r.Requests) }
-func p50(r loadResult) float64    { return float64(r.P50.Nanoseconds()) / 1e3 }
-func p99(r loadResult) float64    { return float64(r.P99.Nanoseconds()) / 1e3 }
-
-// median of f over the rounds.
-func median(rs []loadResult, f func(loadResult) float64) float64 {
-	vs := make([]float64, len(rs))
-	for i, r := range rs {
-		vs[i] = f(r)
-	}
-	return middle(vs)
-}
-
-// ratio is the median of the rounds' ratios of f to the base's. It is not known if
-// the base has not been through all of them.
-func ratio(rs, base []loadResult, f func(loadResult) float64) float64 {
-	if len(rs) != len(base) {
-		return math.NaN()
-	}
-	vs := make([]float64, len(rs))
-	for i := range rs {
-		vs[i] = f(rs[i]) / f(base[i])
-	}
-	return middle(vs)
-}
-
-func middle(vs []float64) float64 {
-	n := len(vs)
-	if n == 0 {
-		return math.NaN()
-	}
-	slices.Sort(vs)
-	if n%2 == 1 {
-		return vs[n/2]
-	}
-	return (vs[n/2-1] + vs[n/2]) / 2
 }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"regexp"
-	"runtime"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
+	"github.com/netring-go/netring/bench/internal/proc"
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 // bench is one invocation of the command.
@@ -25,10 +27,10 @@ type bench struct {
 // entry is a server under measurement.
 type entry struct {
 	variant
-	proc    *proc
-	trouble string       // why there are no results
-	results []loadResult // one per round
-	calls   float64      // system calls per request, NaN: not known
+	child   *child
+	trouble string        // why there are no results
+	results []load.Result // one per round
+	calls   float64       // system calls per request, NaN: not known
 }
 
 // baseLines are the servers that a shape's ratios are to.
@@ -69,23 +71,9 @@ func (b *bench) chosen(shape string) (es []*entry) {
 	return es
 }
 
-// cpus returns the CPUs of the server and of the load; nil means all.
-func cpus(setting string) (server, load []int, err error) {
-	switch setting {
-	case "one-core":
-		if runtime.NumCPU() < 2 {
-			return nil, nil, errors.New("needs two CPUs: one for the server, one for the load")
-		}
-		return []int{0}, []int{1}, nil
-	case "shared":
-		return nil, nil, nil
-	}
-	return nil, nil, errors.New("unknown setting: want one-core or shared")
-}
-
 // setting measures all servers of a shape in one setting.
 func (b *bench) setting(name, shape string) (err error) {
-	serverCPUs, loadCPUs, err := cpus(name)
+	serverCPUs, loadCPUs, err := proc.CPUs(name)
 	if err != nil {
 		return err
 	}
@@ -95,20 +83,20 @@ func (b *bench) setting(name, shape string) (err error) {
 	}
 	defer func() {
 		for _, e := range es {
-			if e.proc == nil {
+			if e.child == nil {
 				continue
 			}
 			// A server in trouble has been reported, and may not end as it should.
-			if endErr := e.proc.end(); e.trouble == "" {
+			if endErr := e.child.end(); e.trouble == "" {
 				err = errors.Join(err, endErr)
 			}
 		}
 	}()
 	for _, e := range es {
-		if e.proc, err = start(e.String(), serverCPUs); err != nil {
+		if e.child, err = start(e.String(), serverCPUs); err != nil {
 			return err
 		}
-		why, err := e.proc.readPort()
+		why, err := e.child.readPort()
 		switch {
 		case err != nil:
 			e.trouble = err.Error()
@@ -119,10 +107,8 @@ func (b *bench) setting(name, shape string) (err error) {
 	d := &driver{bench: b, cpus: loadCPUs}
 	defer func() { err = errors.Join(err, d.end()) }()
 	for range b.rounds {
-		for _, i := range rand.Perm(len(es)) {
-			if err := d.turn(es[i]); err != nil {
-				return err
-			}
+		if err := rounds.Round(len(es), b.stop, func(i int) error { return d.turn(es[i]) }); err != nil {
+			return err
 		}
 	}
 	for _, e := range es {
@@ -133,13 +119,11 @@ func (b *bench) setting(name, shape string) (err error) {
 	return b.table(name, shape, es)
 }
 
-var errInterrupted = errors.New("interrupted")
-
 // driver has the load, which is started again after trouble.
 type driver struct {
 	*bench
 	cpus []int
-	load *proc
+	load *child
 }
 
 // turn gives e a turn, unless it is in trouble. Only what concerns all servers is
@@ -152,12 +136,7 @@ func (d *driver) turn(e *entry) error {
 	return err
 }
 
-func (d *driver) job(e *entry, warmup time.Duration) (res loadResult, err error) {
-	select {
-	case <-d.stop:
-		return res, errInterrupted
-	default:
-	}
+func (d *driver) job(e *entry, warmup time.Duration) (res load.Result, err error) {
 	if e.trouble != "" {
 		return res, nil
 	}
@@ -166,7 +145,7 @@ func (d *driver) job(e *entry, warmup time.Duration) (res loadResult, err error)
 			return res, err
 		}
 	}
-	res, err = turn(d.load, e.proc, loadJob{Port: e.proc.port, Conns: d.conns, Warmup: warmup, Duration: d.dur})
+	res, err = turn(d.load, e.child, load.Job{Conns: d.conns, Warmup: warmup, Duration: d.dur})
 	if err != nil {
 		e.trouble = "failed: " + err.Error()
 		fmt.Fprintf(os.Stderr, "modes: %v %s\n", e.variant, e.trouble)

@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // server is an HTTP server on a ring. All of it belongs to one goroutine, but for
@@ -192,7 +194,7 @@ func (s *server) sent(c *conn, e completion) error {
 	}
 	c.sending = false
 	switch {
-	case e.res >= 0 && c.sent+int(e.res) < len(answer):
+	case e.res >= 0 && c.sent+int(e.res) < len(load.Answer):
 		c.sent += int(e.res)
 		return s.queueSend(c)
 	case e.res < 0 && isRefusal(e.res):

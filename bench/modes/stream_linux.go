@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/netring-go/netring"
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // serveStreams is package net, or netring, with a goroutine per connection.
@@ -15,23 +16,8 @@ func serveStreams(ln net.Listener) error {
 		if err != nil {
 			return err
 		}
-		go serveStream(c)
+		go load.AnswerReads(c, recvSize)
 	}
-}
-
-func serveStream(c net.Conn) {
-	buf := make([]byte, recvSize)
-	out := []byte(answer)
-	for {
-		// Whatever the error, the connection is over.
-		if _, err := c.Read(buf); err != nil {
-			break
-		}
-		if _, err := c.Write(out); err != nil {
-			break
-		}
-	}
-	_ = c.Close() // nobody is left to be told of an error
 }
 
 // streamListener listens with package net, or netring with one of its engines.
