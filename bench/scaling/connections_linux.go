@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // oneCore is one server of each kind. On a core of its own it is measured with less
@@ -29,18 +31,18 @@ func (m *measurement) busyConnections() (err error) {
 	for _, n := range []int{1, 16, 64, 256, 1024} {
 		var cs []*contest
 		for _, p := range ps {
-			cs = append(cs, &contest{proc: p, job: job{conns: n}})
+			cs = append(cs, &contest{child: p, job: job{conns: n}})
 		}
 		if err := m.takeTurns(cs); err != nil {
 			return err
 		}
 		for _, c := range cs {
 			batch := "–"
-			if c.proc.cfg.Impl != "net" {
+			if c.child.cfg.Impl != "net" {
 				batch = fmt.Sprintf("%.1f", c.batch())
 			}
-			m.printf("| %d | %s | %.0f | %.2f | %.2f | %.2f | %s |\n", n, c.proc.cfg.Impl,
-				c.median(rate), c.ratio(cs[0], rate), c.median(cpuPer), c.ratio(cs[0], cpuPer), batch)
+			m.printf("| %d | %s | %.0f | %.2f | %.2f | %.2f | %s |\n", n, c.child.cfg.Impl,
+				c.median(load.Result.Rate), c.ratio(cs[0], load.Result.Rate), c.median(load.Result.CPUMicros), c.ratio(cs[0], load.Result.CPUMicros), batch)
 		}
 	}
 	m.printf("\n")
@@ -75,7 +77,7 @@ func (m *measurement) idle(n int) (err error) {
 	var cs []*contest
 	per := make([][3]float64, len(ps))
 	for i, p := range ps {
-		cs = append(cs, &contest{proc: p, job: job{conns: 64}})
+		cs = append(cs, &contest{child: p, job: job{conns: 64}})
 		// What the first connections need once should not count.
 		if _, err := run(p, job{conns: 64, dur: 50 * time.Millisecond}); err != nil {
 			return err
@@ -86,7 +88,7 @@ func (m *measurement) idle(n int) (err error) {
 			return err
 		}
 		for range n {
-			fd, err := dial(p.port)
+			fd, err := load.Dial(p.Port)
 			if err != nil {
 				return err
 			}
@@ -109,13 +111,13 @@ func (m *measurement) idle(n int) (err error) {
 		if n > 0 {
 			memory = fmt.Sprintf("%.2f | %.2f | %.2f", per[i][0], per[i][1], per[i][2])
 		}
-		m.printf("| %d | %s | %.0f | %.2f | %s |\n", n, c.proc.cfg.Impl, c.median(rate), c.median(cpuPer), memory)
+		m.printf("| %d | %s | %.0f | %.2f | %s |\n", n, c.child.cfg.Impl, c.median(load.Result.Rate), c.median(load.Result.CPUMicros), memory)
 	}
 	return nil
 }
 
 // awaitAccepted waits until the server has accepted n connections more.
-func (p *proc) awaitAccepted(before snapshot, n int) (after snapshot, err error) {
+func (p *child) awaitAccepted(before snapshot, n int) (after snapshot, err error) {
 	for range 200 {
 		if after, err = p.snapshot(); err != nil {
 			return after, err

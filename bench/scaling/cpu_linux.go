@@ -1,6 +1,10 @@
 package main
 
-import "golang.org/x/sys/unix"
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
 
 // maxCPUs is how many CPUs a unix.CPUSet has room for.
 const maxCPUs = 1024
@@ -23,4 +27,16 @@ func onCPU(i int) {
 			return
 		}
 	}
+}
+
+// onThread runs f on a thread of its own on the CPU with the number i, which what f
+// starts inherits.
+func onThread(i int, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // to the end: the thread goes with the goroutine
+		onCPU(i)
+		done <- f()
+	}()
+	return <-done
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/netring-go/netring"
+	"github.com/netring-go/netring/bench/internal/rounds"
 	"github.com/netring-go/netring/reactor"
 )
 
@@ -54,7 +55,7 @@ func (m *measurement) cacheLines() error {
 	}
 	m.printf("\n| atomic additions | CPU ns |\n|---|---|\n")
 	for _, c := range contests {
-		m.printf("| %s | %.1f |\n", c.what, middle(c.ns))
+		m.printf("| %s | %.1f |\n", c.what, rounds.Median(c.ns))
 	}
 	m.printf("\n")
 	return nil

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 // listeners measures accepting: a connection per request, on one listener and on
@@ -27,7 +30,7 @@ func (m *measurement) listeners() (err error) {
 	defer func() { err = errors.Join(err, end()) }()
 	var cs []*contest
 	for _, p := range ps {
-		cs = append(cs, &contest{proc: p, job: job{conns: 64, fresh: true}})
+		cs = append(cs, &contest{child: p, job: job{conns: 64, fresh: true}})
 	}
 	if err := m.takeTurns(cs); err != nil {
 		return err
@@ -35,9 +38,9 @@ func (m *measurement) listeners() (err error) {
 	one := cs[2]
 	m.printf("## A connection per request\n\n| server | pollers | listeners | connections/s | ÷ netring with one | CPU µs/connection | ÷ netring with one | busiest listener ÷ mean |\n|---|---|---|---|---|---|---|---|\n")
 	for _, c := range cs {
-		cfg := c.proc.cfg
+		cfg := c.child.cfg
 		m.printf("| %s | %d | %d | %.0f | %.2f | %.1f | %.2f | %.2f |\n", cfg.Impl, max(cfg.Pollers, 1), cfg.sockets(),
-			c.median(rate), c.ratio(one, rate), c.median(cpuPer), c.ratio(one, cpuPer), c.imbalance())
+			c.median(load.Result.Rate), c.ratio(one, load.Result.Rate), c.median(load.Result.CPUMicros), c.ratio(one, load.Result.CPUMicros), c.imbalance())
 	}
 	accept, register, err := acceptCalls(500)
 	if err != nil {
@@ -50,7 +53,7 @@ func (m *measurement) listeners() (err error) {
 // acceptCalls measures the system calls that all connections of a Poller go
 // through one after the other, in ns.
 func acceptCalls(n int) (accept, register float64, err error) {
-	ln, port, err := listening(n)
+	ln, port, err := load.Listen(n)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -66,7 +69,7 @@ func acceptCalls(n int) (accept, register float64, err error) {
 	}
 	fds = append(fds, epfd)
 	for range n {
-		fd, err := dial(port)
+		fd, err := load.Dial(port)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -88,7 +91,7 @@ func acceptCalls(n int) (accept, register float64, err error) {
 		accepts = append(accepts, float64(t1.Sub(t0).Nanoseconds()))
 		registers = append(registers, float64(time.Since(t1).Nanoseconds()))
 	}
-	return middle(accepts), middle(registers), nil
+	return rounds.Median(accepts), rounds.Median(registers), nil
 }
 
 // imbalance is how many times its fair share the busiest listener accepted.

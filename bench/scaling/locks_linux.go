@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // locks measures how the library's locks are contended under load, in the library
@@ -27,7 +29,7 @@ func (m *measurement) locks() (err error) {
 		return err
 	}
 	m.printf("| ringMu | a batch: per send of %d bytes | %.0f | – |\n| ringMu | a batch: per receive of them | %.0f | – |\n\n",
-		len(answer), send, recv)
+		len(load.Answer), send, recv)
 	return nil
 }
 
@@ -82,7 +84,7 @@ func (m *measurement) contentionOf(conns int) (err error) {
 	for _, name := range names {
 		s := sums[name]
 		// The warm-up of the load, an eighth of its time, is in the counts.
-		requests := float64(o.requests) * 9 / 8
+		requests := float64(o.Requests) * 9 / 8
 		if s.Count > 0 {
 			m.printf("| %d | %s | %.2f | %.1f |\n", conns, name, 1000*float64(s.Count)/requests, 1e9*s.Seconds/requests)
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,6 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/proc"
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 func main() {
@@ -62,11 +64,10 @@ type section struct {
 }
 
 func (m *measurement) run() error {
-	load, err := os.ReadFile("/proc/loadavg")
+	minute, err := proc.LoadAverage()
 	if err != nil {
 		return err
 	}
-	minute, _, _ := strings.Cut(string(load), " ")
 	m.printf("%d rounds of %v, Go %s, %d CPUs, load average %s before (with much above 0, requests/s tell little). Medians.\n\n",
 		m.rounds, m.dur, strings.TrimPrefix(runtime.Version(), "go"), runtime.NumCPU(), minute)
 	for _, s := range []section{
@@ -82,10 +83,8 @@ func (m *measurement) run() error {
 		if !m.match.MatchString(s.name) {
 			continue
 		}
-		select {
-		case <-m.stop:
-			return errors.New("interrupted")
-		default:
+		if err := rounds.Interrupted(m.stop); err != nil {
+			return err
 		}
 		if err := s.run(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)

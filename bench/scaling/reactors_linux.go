@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // rings measures the same load on more and more reactors: what one would see of
@@ -23,14 +25,14 @@ func (m *measurement) rings() (err error) {
 	for _, n := range []int{64, 256} {
 		var cs []*contest
 		for _, p := range ps {
-			cs = append(cs, &contest{proc: p, job: job{conns: n}})
+			cs = append(cs, &contest{child: p, job: job{conns: n}})
 		}
 		if err := m.takeTurns(cs); err != nil {
 			return err
 		}
 		for _, c := range cs {
-			m.printf("| %d | %d | %.0f | %.2f | %.2f | %.2f | %.1f |\n", n, c.proc.cfg.Reactors,
-				c.median(rate), c.ratio(cs[0], rate), c.median(cpuPer), c.ratio(cs[0], cpuPer), c.batch())
+			m.printf("| %d | %d | %.0f | %.2f | %.2f | %.2f | %.1f |\n", n, c.child.cfg.Reactors,
+				c.median(load.Result.Rate), c.ratio(cs[0], load.Result.Rate), c.median(load.Result.CPUMicros), c.ratio(cs[0], load.Result.CPUMicros), c.batch())
 		}
 	}
 	m.printf("\n")

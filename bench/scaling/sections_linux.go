@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 // critical is a copy of a critical section of the library.
@@ -30,7 +32,7 @@ func perThread(d time.Duration, threads int, f func(thread int)) float64 {
 	for range tries {
 		ns = append(ns, try(d/tries, threads, f))
 	}
-	return middle(ns)
+	return rounds.Median(ns)
 }
 
 func try(d time.Duration, threads int, f func(thread int)) float64 {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netring-go/netring"
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // serverConfig says what server a child process is. It travels as JSON.
@@ -44,8 +45,6 @@ type running struct {
 	port     int
 	accepted []*atomic.Int64 // by listener
 }
-
-const answer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nHello, World!\n"
 
 // runServer is a server's process. It prints its port first; for each line of in it
 // prints a snapshot; it ends with in.
@@ -137,21 +136,6 @@ func serve(ln net.Listener, n *atomic.Int64) {
 			return // the process ends
 		}
 		n.Add(1)
-		go serveConn(c)
+		go load.AnswerReads(c, 1024)
 	}
-}
-
-// serveConn answers each read, without looking at it, until the peer hangs up.
-func serveConn(c net.Conn) {
-	buf := make([]byte, 1024)
-	out := []byte(answer)
-	for {
-		if _, err := c.Read(buf); err != nil {
-			break
-		}
-		if _, err := c.Write(out); err != nil {
-			break
-		}
-	}
-	_ = c.Close() // nobody is left to be told of an error
 }
