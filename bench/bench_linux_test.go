@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // TestMain lets the test binary be the child processes that a bench starts.
@@ -98,7 +100,7 @@ func TestLoadGeneratorCounts(t *testing.T) {
 	}
 	res := ws[0].Rounds[0]["net"]
 	if res.Requests < 10 || res.CPU <= 0 || res.P50 <= 0 || res.P99 < res.P50 ||
-		res.Elapsed < b.dur || res.Elapsed > b.dur+noAnswer {
+		res.Elapsed < b.dur || res.Elapsed > b.dur+load.NoAnswer {
 		t.Errorf("%+v", res)
 	}
 }

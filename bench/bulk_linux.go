@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // runBulk moves bytes: from a server, to it, or through it. A MiB counts as a
 // request; its latency is the mean time it takes.
 func (l *loader) runBulk() (res loadResult, err error) {
-	l.unit = bulkUnit
+	l.Unit = bulkUnit
 	l.step = func(*client) error { return nil } // an event only ends the waiting
 	l.msg = bytes.Repeat(pattern(), bulkUnit/patternSize)
 	l.buf = make([]byte, bulkUnit)
@@ -74,7 +76,7 @@ func (l *loader) send() (more bool, err error) {
 			return true, l.renew()
 		}
 		at := c.sent % patternSize
-		n, errno := rawIO(unix.SYS_WRITE, c.fd, l.msg[at:min(len(l.msg), at+bulkSize-c.sent%bulkSize)])
+		n, errno := load.Write(c.fd, l.msg[at:min(len(l.msg), at+bulkSize-c.sent%bulkSize)])
 		if errno == unix.EAGAIN {
 			return false, nil
 		}
@@ -83,7 +85,7 @@ func (l *loader) send() (more bool, err error) {
 		}
 		c.sent += n
 		if l.job.Kind == loadSink {
-			l.done += int64(n)
+			l.Done += int64(n)
 		}
 	}
 	return true, nil
@@ -95,12 +97,12 @@ func (l *loader) receipt(c *client) error {
 		return os.NewSyscallError("shutdown", err)
 	}
 	var answer []byte
-	for end := time.Now().Add(noAnswer); len(answer) < 8; {
+	for end := time.Now().Add(load.NoAnswer); len(answer) < 8; {
 		p, err := c.read(l.buf)
 		if err == errAgain {
 			left := time.Until(end)
 			if left <= 0 {
-				return fmt.Errorf("the sink gave no receipt within %v", noAnswer)
+				return fmt.Errorf("the sink gave no receipt within %v", load.NoAnswer)
 			}
 			if err := l.events(left); err != nil {
 				return err
@@ -136,7 +138,7 @@ func (l *loader) renew() error {
 func (l *loader) receive() (more bool, err error) {
 	c := &l.conns[len(l.conns)-1]
 	for i := range bulkCalls {
-		look := l.job.Kind != loadFile && (!l.count || i == 0 && c.got>>24 != c.sent>>24)
+		look := l.job.Kind != loadFile && (!l.Counting || i == 0 && c.got>>24 != c.sent>>24)
 		flags := unix.MSG_TRUNC // has TCP throw the bytes away: tcp(7)
 		if look {
 			flags = 0
@@ -163,7 +165,7 @@ func (l *loader) receive() (more bool, err error) {
 			}
 		}
 		c.got += n
-		l.done += int64(n)
+		l.Done += int64(n)
 	}
 	return true, nil
 }

@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
+)
 
 // The kinds of load.
 const (
@@ -34,10 +38,7 @@ type loadJob struct {
 
 // loadResult is the answer.
 type loadResult struct {
-	Requests int64
-	Elapsed  time.Duration
-	P50, P99 time.Duration
-	CPU      time.Duration `json:",omitempty"` // of the server
+	load.Result
 
 	// Of loadFair only: the latencies without the flood, and how much was echoed to it.
 	AloneP50, AloneP99 time.Duration `json:",omitempty"`
@@ -46,8 +47,6 @@ type loadResult struct {
 	// Of loadHold only: the server's resident memory before and after Requests
 	// connections were made, filled in by the parent.
 	RSSBefore, RSSAfter int64 `json:",omitempty"`
-
-	Err string `json:",omitempty"`
 }
 
 // In a loadHold job, the load generator prints a mark, as a line of its own, before

@@ -108,7 +108,7 @@ func (b *broadcast) copies(c *client, p []byte) error {
 			return nil
 		}
 		now, slot := time.Now(), number%broadcastWindow
-		if err := b.completed(b.sentAt[slot], now, 1); err != nil {
+		if err := b.Completed(b.sentAt[slot], now, 1); err != nil {
 			return err
 		}
 		if b.missing[slot]--; b.missing[slot] == 0 {

@@ -48,11 +48,11 @@ func (l *loader) reconnect(c *client) (err error) {
 	if err := c.write(l.msg); err != nil {
 		return err
 	}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(c.id)}
+	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
 	if c.sent < len(l.msg) {
-		ev.Events |= unix.EPOLLOUT
+		events |= unix.EPOLLOUT
 	}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd, &ev))
+	return l.epoll.Add(c.fd, events, c.id)
 }
 
 // once sends what is left of c's request, receives the answer and the end, and connects again.
@@ -73,7 +73,7 @@ func (l *loader) once(c *client) error {
 			if c.fd = -1; err != nil {
 				return os.NewSyscallError("close", err)
 			}
-			if err := l.completed(c.since, time.Now(), 1); err != nil {
+			if err := l.Completed(c.since, time.Now(), 1); err != nil {
 				return err
 			}
 			return l.reconnect(c)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // fairInterval is how often each quiet connection sends a message.
@@ -49,9 +51,8 @@ func (l *loader) runFair() (res loadResult, err error) {
 		return res, os.NewSyscallError("timerfd_create", err)
 	}
 	l.conns = append(l.conns, client{id: len(l.conns), fd: f.timer}) // to be closed with them
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(len(l.conns) - 1)}
-	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, f.timer, &ev); err != nil {
-		return res, os.NewSyscallError("epoll_ctl", err)
+	if err := l.epoll.Add(f.timer, unix.EPOLLIN|unix.EPOLLET, len(l.conns)-1); err != nil {
+		return res, err
 	}
 	every := unix.NsecToTimespec(int64(f.interval))
 	f.epoch = time.Now()
@@ -64,7 +65,7 @@ func (l *loader) runFair() (res loadResult, err error) {
 	if err != nil {
 		return res, fmt.Errorf("without the flood: %w", err)
 	}
-	l.hist.Reset()
+	l.Hist.Reset()
 	f.flood = &l.conns[l.job.Conns]
 	if res, err = l.measure(f.loop); err != nil {
 		return res, fmt.Errorf("beside the flood: %w", err)
@@ -102,7 +103,7 @@ func (f *fair) pump() (more bool, err error) {
 	c := f.flood
 	if c.sent-c.got < floodWindow {
 		at := c.sent % patternSize
-		n, errno := rawIO(unix.SYS_WRITE, c.fd, f.pattern[at:min(patternSize, at+floodPiece)])
+		n, errno := load.Write(c.fd, f.pattern[at:min(patternSize, at+floodPiece)])
 		if errno != 0 && errno != unix.EAGAIN {
 			return false, os.NewSyscallError("write", errno)
 		}
@@ -123,7 +124,7 @@ func (f *fair) pump() (more bool, err error) {
 		return false, fmt.Errorf("wrong bytes at offset %d of the flood", c.got)
 	}
 	c.got += len(p)
-	if f.count {
+	if f.Counting {
 		f.echoed += int64(len(p))
 	}
 	return true, nil
@@ -154,7 +155,7 @@ func (f *fair) answer(c *client) error {
 		if c.got > len(f.msg) {
 			return fmt.Errorf("an answer of %d bytes instead of %d", c.got, len(f.msg))
 		}
-		if err := f.completed(c.since, time.Now(), 1); err != nil {
+		if err := f.Completed(c.since, time.Now(), 1); err != nil {
 			return err
 		}
 		c.since = time.Time{}
@@ -165,7 +166,7 @@ func (f *fair) answer(c *client) error {
 // tick sends the messages that are due.
 func (f *fair) tick() error {
 	var count [8]byte
-	_, errno := rawIO(unix.SYS_READ, f.timer, count[:])
+	_, errno := load.Read(f.timer, count[:])
 	if errno == unix.EAGAIN {
 		return nil
 	}

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-)
 
-const httpRequest = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
+	"github.com/netring-go/netring/bench/internal/load"
+)
 
 // runMessages keeps a message, or several pipelined HTTP requests, under way on
 // each connection.
@@ -23,7 +23,7 @@ func (l *loader) runMessages() (res loadResult, err error) {
 		return res, err
 	}
 	if l.job.Kind == loadHTTP {
-		l.msg = []byte(strings.Repeat(httpRequest, l.pipeline()))
+		l.msg = []byte(strings.Repeat(load.Request, l.pipeline()))
 	}
 	if err := l.connectAll(l.job.Conns, func(*client) error { return nil }); err != nil {
 		return res, err
@@ -41,7 +41,7 @@ func (l *loader) runMessages() (res loadResult, err error) {
 // idle makes the connections that make one request, then none.
 func (l *loader) idle() error {
 	if l.job.Kind == loadHTTP {
-		l.msg = []byte(httpRequest)
+		l.msg = []byte(load.Request)
 	}
 	return l.connectAll(l.job.Idle, func(c *client) error {
 		c.idle = true
@@ -93,7 +93,7 @@ func (l *loader) exchange(c *client) error {
 				return nil
 			}
 			now := time.Now()
-			if err := l.completed(c.since, now, int64(l.pipeline())); err != nil {
+			if err := l.Completed(c.since, now, int64(l.pipeline())); err != nil {
 				return err
 			}
 			return l.start(c, now) // it cannot be answered before this; an event will tell

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // runTLS is runMessages over TLS. Its clients are goroutines with crypto/tls on
@@ -27,10 +29,10 @@ func (l *loader) runTLS() (res loadResult, err error) {
 			return res, err
 		}
 		defer c.Close() // which ends the worker, if it is not needed any more
-		if err := c.SetDeadline(time.Now().Add(l.job.Warmup + l.job.Duration + 3*noAnswer)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(l.job.Warmup + l.job.Duration + 3*load.NoAnswer)); err != nil {
 			return res, err
 		}
-		w := &tlsWorker{id: i, conn: c, answers: l.answers, hist: hdrhistogram.New(1, int64(time.Minute), 3)}
+		w := &tlsWorker{id: i, conn: c, answers: l.answers, hist: load.NewHistogram()}
 		workers[i] = w
 		// The first answer tells all workers how long answers are.
 		if err := w.exchange(); err != nil {
@@ -49,16 +51,16 @@ func (l *loader) runTLS() (res loadResult, err error) {
 		}()
 	}
 	res, err = l.measure(func(until time.Time) error {
-		count.Store(l.count)
+		count.Store(l.Counting)
 		select {
 		case err := <-failed:
 			return err
 		case <-time.After(time.Until(until)):
 		}
 		count.Store(false)
-		l.done = 0
+		l.Done = 0
 		for _, w := range workers {
-			l.done += w.done.Load()
+			l.Done += w.done.Load()
 		}
 		return nil
 	})
@@ -73,8 +75,8 @@ func (l *loader) runTLS() (res loadResult, err error) {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(noAnswer):
-		return res, fmt.Errorf("a request had no answer within %v", noAnswer)
+	case <-time.After(load.NoAnswer):
+		return res, fmt.Errorf("a request had no answer within %v", load.NoAnswer)
 	}
 	select {
 	case err := <-failed:
@@ -82,12 +84,12 @@ func (l *loader) runTLS() (res loadResult, err error) {
 	default:
 	}
 	for _, w := range workers {
-		if dropped := l.hist.Merge(w.hist); dropped != 0 {
+		if dropped := l.Hist.Merge(w.hist); dropped != 0 {
 			return res, errors.New("a latency was too long for the histogram")
 		}
 	}
-	res.P50 = time.Duration(l.hist.ValueAtQuantile(50))
-	res.P99 = time.Duration(l.hist.ValueAtQuantile(99))
+	res.P50 = time.Duration(l.Hist.ValueAtQuantile(50))
+	res.P99 = time.Duration(l.Hist.ValueAtQuantile(99))
 	return res, nil
 }
 
@@ -132,7 +134,7 @@ func (w *tlsWorker) run(count, stop *atomic.Bool) error {
 
 // exchange makes one request.
 func (w *tlsWorker) exchange() error {
-	if _, err := w.conn.Write([]byte(httpRequest)); err != nil {
+	if _, err := w.conn.Write([]byte(load.Request)); err != nil {
 		return err
 	}
 	for got := 0; got == 0 || got < w.answers.length; {

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/proc"
 )
 
 // forger is a connection whose writes are changed on the way.
@@ -116,11 +117,11 @@ func tryJob(t *testing.T, job loadJob, serve func(net.Listener) error, forge fun
 		}
 		<-ended
 	}()
-	argv, err := self("load")
+	cmd, err := proc.Self("load")
 	if err != nil {
 		t.Fatal(err)
 	}
-	load, err := start(argv, nil)
+	load, err := start(cmd, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,11 +130,7 @@ func tryJob(t *testing.T, job loadJob, serve func(net.Listener) error, forge fun
 			t.Error(err)
 		}
 	}()
-	this, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &proc{cmd: &exec.Cmd{Process: this}, port: ln.Addr().(*net.TCPAddr).Port}
+	server := &child{Child: &proc.Child{PID: os.Getpid(), Port: ln.Addr().(*net.TCPAddr).Port}}
 	job.Warmup, job.Duration = 20*time.Millisecond, 50*time.Millisecond
 	_, err = turn(load, server, job)
 	return err

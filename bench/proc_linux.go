@@ -1,20 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/netring-go/netring/bench/internal/proc"
 )
 
 const (
@@ -23,13 +20,10 @@ const (
 	gcTimeout    = 30 * time.Second // for a server to collect its garbage
 )
 
-// proc is a child process.
-type proc struct {
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
+// child is a child process.
+type child struct {
+	*proc.Child
 	errs *head
-	port int // of a server
 }
 
 // head keeps the beginning of what a child writes to its standard error.
@@ -56,124 +50,76 @@ func (h *head) String() string {
 	return s[:min(len(s), 300)]
 }
 
-// self returns the command line that makes this program the child that what says.
-func self(what string, args ...string) ([]string, error) {
-	exe, err := os.Executable()
-	return append([]string{exe, "-child", what}, args...), err
-}
-
 // start runs a child, on the given CPUs (nil: all).
-func start(argv []string, cpus []int) (*proc, error) {
-	p := &proc{cmd: exec.Command(argv[0], argv[1:]...), errs: &head{}}
-	p.cmd.Stderr = p.errs
+func start(cmd *exec.Cmd, cpus []int) (*child, error) {
+	errs := &head{}
+	cmd.Stderr = errs
 	// gnet logs to its standard output before its main function can say that it must
 	// not: from level 2, errors, up.
-	p.cmd.Env = append(os.Environ(), "GNET_LOGGING_LEVEL=2")
+	cmd.Env = append(os.Environ(), "GNET_LOGGING_LEVEL=2")
 	// If a grandchild holds the standard error open, that must not keep Wait.
-	p.cmd.WaitDelay = time.Second
-	var err error
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
+	cmd.WaitDelay = time.Second
+	c, err := proc.Start(cmd, cpus)
 	if err != nil {
 		return nil, err
 	}
-	p.out = bufio.NewReader(out)
-	if err := onCPUs(cpus, p.cmd.Start); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return &child{c, errs}, nil
 }
 
 // errNotStarted is the failure of a server to print its port.
 var errNotStarted = errors.New("did not start")
 
 // startServer runs a server and waits for its port.
-func startServer(argv []string, cpus []int) (*proc, error) {
-	p, err := start(argv, cpus)
+func startServer(cmd *exec.Cmd, cpus []int) (*child, error) {
+	c, err := start(cmd, cpus)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
-	line, err := p.line(startTimeout)
+	line, err := c.Line(startTimeout)
 	if err == nil {
-		if p.port, err = strconv.Atoi(line); err != nil {
-			err = fmt.Errorf("it printed %.60q instead of its port", line)
-		}
+		c.Port, err = proc.ParsePort(line)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotStarted, p.abort(err))
+		return nil, fmt.Errorf("%w: %w", errNotStarted, c.abort(err))
 	}
-	return p, nil
-}
-
-// line reads a line of the child's output; the child is killed if that takes too
-// long.
-func (p *proc) line(timeout time.Duration) (string, error) {
-	// Killing fails only if it has exited.
-	t := time.AfterFunc(timeout, func() { _ = p.cmd.Process.Kill() })
-	line, err := p.out.ReadString('\n')
-	if !t.Stop() {
-		err = fmt.Errorf("no answer within %v", timeout)
-	}
-	return strings.TrimSpace(line), err
+	return c, nil
 }
 
 // abort kills the child and returns err, the reason, with what the child itself
 // said.
-func (p *proc) abort(err error) error {
-	_ = p.cmd.Process.Kill() // as above
-	// It was killed, so that Wait has nothing to tell but how it had exited before.
-	if exit := p.cmd.Wait(); err == io.EOF && exit != nil {
+func (c *child) abort(err error) error {
+	// It was killed, so that its end has nothing to tell but how it had exited before.
+	if exit := c.Kill(); err == io.EOF && exit != nil {
 		err = exit
 	}
-	if said := p.errs.String(); said != "" {
+	if said := c.errs.String(); said != "" {
 		err = fmt.Errorf("%w: %s", err, said)
 	}
 	return err
 }
 
 // end closes the child's standard input, which makes it exit.
-func (p *proc) end() error {
-	if err := p.in.Close(); err != nil {
-		return p.abort(err)
-	}
-	t := time.AfterFunc(endTimeout, func() { _ = p.cmd.Process.Kill() }) // as above
-	err := p.cmd.Wait()
-	if !t.Stop() {
-		err = fmt.Errorf("it had to be killed %v after its standard input was closed", endTimeout)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, p.errs)
+func (c *child) end() error {
+	if err := c.End(endTimeout); err != nil {
+		return fmt.Errorf("%w: %s", err, c.errs)
 	}
 	return nil
 }
 
-// cpuTime is the CPU time that a process has used.
-func cpuTime(pid int) (time.Duration, error) {
-	// The clock id of a process's CPU time, see clock_getcpuclockid(3).
-	clock := int32(^uint32(pid)<<3 | 2)
-	var ts unix.Timespec
-	if err := unix.ClockGettime(clock, &ts); err != nil {
-		return 0, os.NewSyscallError("clock_gettime", err)
-	}
-	return time.Duration(ts.Nano()), nil
-}
-
 // resident is the number of bytes of memory that the process has, after it has
 // collected its garbage.
-func (p *proc) resident() (int64, error) {
-	if _, err := fmt.Fprintln(p.in, collectGarbage); err != nil {
+func (c *child) resident() (int64, error) {
+	if _, err := fmt.Fprintln(c.In, collectGarbage); err != nil {
 		return 0, err
 	}
-	line, err := p.line(gcTimeout)
+	line, err := c.Line(gcTimeout)
 	if err != nil {
 		return 0, err
 	}
 	if line != collected {
 		return 0, fmt.Errorf("the server printed %.60q", line)
 	}
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.cmd.Process.Pid))
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", c.PID))
 	if err != nil {
 		return 0, err
 	}
@@ -186,24 +132,4 @@ func (p *proc) resident() (int64, error) {
 		return 0, err
 	}
 	return kib << 10, nil
-}
-
-// onCPUs runs f on a thread that is bound to cpus, which what f starts inherits.
-func onCPUs(cpus []int, f func() error) error {
-	if cpus == nil {
-		return f()
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var before, set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return os.NewSyscallError("sched_getaffinity", err)
-	}
-	for _, c := range cpus {
-		set.Set(c)
-	}
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return os.NewSyscallError("sched_setaffinity", err)
-	}
-	return errors.Join(f(), os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &before)))
 }

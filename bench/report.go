@@ -23,12 +23,12 @@ var chartsOf = []struct {
 	table       string // whose workloads it shows
 	value       metric
 }{
-	{"throughput", "requests per second (more is better)", tableRate, rate},
-	{"cpu", "CPU time per request (less is better)", tableRate, cpuPer},
-	{"p50", "median latency (less is better)", tableRate, p50},
-	{"p99", "99th percentile latency (less is better)", tableRate, p99},
+	{"throughput", "requests per second (more is better)", tableRate, loadResult.Rate},
+	{"cpu", "CPU time per request (less is better)", tableRate, loadResult.CPUMicros},
+	{"p50", "median latency (less is better)", tableRate, loadResult.P50Micros},
+	{"p99", "99th percentile latency (less is better)", tableRate, loadResult.P99Micros},
 	{"memory", "memory per idle connection (less is better)", tableMemory, bytesPer},
-	{"fairness", "p99 of quiet connections beside a flood (less is better)", tableFairness, p99},
+	{"fairness", "p99 of quiet connections beside a flood (less is better)", tableFairness, loadResult.P99Micros},
 }
 
 // settingTitles say what the settings are.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // testResults returns results of two settings: one in which uring is twice as fast
@@ -16,7 +18,7 @@ import (
 func testResults() *results {
 	turn := func(n int64) loadResult {
 		return loadResult{
-			Requests: n, Elapsed: time.Second, P50: time.Millisecond, P99: 2 * time.Millisecond, CPU: time.Second,
+			Result:   load.Result{Requests: n, Elapsed: time.Second, P50: time.Millisecond, P99: 2 * time.Millisecond, CPU: time.Second},
 			AloneP50: time.Millisecond, AloneP99: time.Millisecond, FloodBytes: 1 << 30, RSSBefore: 1000, RSSAfter: 1000 + 4096*n,
 		}
 	}

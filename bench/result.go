@@ -4,6 +4,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 // The tables of a report.
@@ -74,13 +76,9 @@ func sortImpls(impls []string, base string) []string {
 // metric is a figure of one turn.
 type metric func(loadResult) float64
 
-func rate(r loadResult) float64     { return float64(r.Requests) / r.Elapsed.Seconds() }
-func cpuPer(r loadResult) float64   { return float64(r.CPU.Nanoseconds()) / 1e3 / float64(r.Requests) }
-func p50(r loadResult) float64      { return float64(r.P50.Nanoseconds()) / 1e3 }
-func p99(r loadResult) float64      { return float64(r.P99.Nanoseconds()) / 1e3 }
 func aloneP50(r loadResult) float64 { return float64(r.AloneP50.Nanoseconds()) / 1e3 }
 func aloneP99(r loadResult) float64 { return float64(r.AloneP99.Nanoseconds()) / 1e3 }
-func flooded(r loadResult) float64  { return p99(r) / aloneP99(r) }
+func flooded(r loadResult) float64  { return r.P99Micros() / aloneP99(r) }
 func floodRate(r loadResult) float64 {
 	return float64(r.FloodBytes) / bulkUnit / r.Elapsed.Seconds()
 }
@@ -88,38 +86,25 @@ func bytesPer(r loadResult) float64 { return float64(r.RSSAfter-r.RSSBefore) / f
 
 // median of f over the rounds in which impl has a result.
 func (w *workload) median(impl string, f metric) float64 {
-	var vs []float64
+	var rs []loadResult
 	for _, round := range w.Rounds {
 		if r, ok := round[impl]; ok {
-			vs = append(vs, f(r))
+			rs = append(rs, r)
 		}
 	}
-	return middle(vs)
+	return rounds.MedianOf(rs, f)
 }
 
 // ratio is the median of the ratios of impl's f to base's, over the rounds in
 // which both have a result, and the number of these rounds.
 func (w *workload) ratio(impl, base string, f metric) (float64, int) {
-	var vs []float64
+	var rs, bases []loadResult
 	for _, round := range w.Rounds {
 		r, ok := round[impl]
 		b, okBase := round[base]
 		if ok && okBase {
-			vs = append(vs, f(r)/f(b))
+			rs, bases = append(rs, r), append(bases, b)
 		}
 	}
-	return middle(vs), len(vs)
-}
-
-// middle is the median of vs, which it sorts.
-func middle(vs []float64) float64 {
-	slices.Sort(vs)
-	n := len(vs)
-	switch {
-	case n == 0:
-		return 0
-	case n%2 == 1:
-		return vs[n/2]
-	}
-	return (vs[n/2-1] + vs[n/2]) / 2
+	return rounds.RatioOf(rs, bases, f), len(rs)
 }

@@ -5,26 +5,28 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 func TestMedianAndRatio(t *testing.T) {
 	w := &workload{}
 	for _, n := range [][2]int64{{100, 50}, {400, 100}, {200, 400}} {
 		w.Rounds = append(w.Rounds, map[string]loadResult{
-			"a": {Requests: n[0], Elapsed: time.Second}, "net": {Requests: n[1], Elapsed: time.Second},
+			"a": {Result: load.Result{Requests: n[0], Elapsed: time.Second}}, "net": {Result: load.Result{Requests: n[1], Elapsed: time.Second}},
 		})
 	}
-	if m := w.median("a", rate); m != 200 {
+	if m := w.median("a", loadResult.Rate); m != 200 {
 		t.Errorf("median %v", m)
 	}
-	if r, n := w.ratio("a", "net", rate); r != 2 || n != 3 { // of 2, 4 and 0.5
+	if r, n := w.ratio("a", "net", loadResult.Rate); r != 2 || n != 3 { // of 2, 4 and 0.5
 		t.Errorf("ratio %v of %d rounds", r, n)
 	}
 	delete(w.Rounds[0], "net")
-	if r, n := w.ratio("a", "net", rate); r != 2.25 || n != 2 { // of 4 and 0.5
+	if r, n := w.ratio("a", "net", loadResult.Rate); r != 2.25 || n != 2 { // of 4 and 0.5
 		t.Errorf("ratio %v of %d rounds", r, n)
 	}
-	if _, n := w.ratio("b", "net", rate); n != 0 {
+	if _, n := w.ratio("b", "net", loadResult.Rate); n != 0 {
 		t.Errorf("a ratio of %d rounds without results", n)
 	}
 	if got := w.impls("net"); !slices.Equal(got, []string{"net", "a"}) {

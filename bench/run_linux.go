@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
+	"os/exec"
 	"regexp"
 	"runtime"
 	"slices"
@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/proc"
+	"github.com/netring-go/netring/bench/internal/rounds"
 )
 
 // bench is one invocation of the command.
@@ -31,9 +34,9 @@ type bench struct {
 
 	// Of the setting being measured:
 	serverCPUs, loadCPUs []int // nil: all
-	load                 *proc
-	servers              map[string]*proc // by implementation
-	kind                 string           // of the servers
+	load                 *child
+	servers              map[string]*child // by implementation
+	kind                 string            // of the servers
 }
 
 // memoryRounds is the most rounds that memory is measured in: it hardly varies.
@@ -41,18 +44,10 @@ const memoryRounds = 3
 
 // setting measures all rows that match in one setting.
 func (b *bench) setting(name string, match *regexp.Regexp) (ws []*workload, err error) {
-	switch name {
-	case "one-core":
-		if runtime.NumCPU() < 2 {
-			return nil, errors.New("needs two CPUs: one for the server, one for the load")
-		}
-		b.serverCPUs, b.loadCPUs = []int{0}, []int{1}
-	case "shared":
-		b.serverCPUs, b.loadCPUs = nil, nil
-	default:
-		return nil, errors.New("unknown setting: want one-core or shared")
+	if b.serverCPUs, b.loadCPUs, err = proc.CPUs(name); err != nil {
+		return nil, err
 	}
-	b.servers = map[string]*proc{}
+	b.servers = map[string]*child{}
 	defer func() {
 		err = errors.Join(err, b.endServers())
 		if b.load != nil {
@@ -107,30 +102,29 @@ func (b *bench) row(r row) (*workload, error) {
 		}
 		b.kind = r.server
 	}
-	rounds := b.rounds
+	n := b.rounds
 	if r.table == tableMemory {
-		rounds = min(rounds, memoryRounds)
+		n = min(n, memoryRounds)
 	}
-	for range rounds {
+	for range n {
 		round := map[string]loadResult{}
 		w.Rounds = append(w.Rounds, round)
-		for _, i := range rand.Perm(len(impls)) {
-			select {
-			case <-b.stop:
-				return w, errors.New("interrupted")
-			default:
-			}
+		err := rounds.Round(len(impls), b.stop, func(i int) error {
 			impl := impls[i]
 			if w.LeftOut[impl] != "" {
-				continue
+				return nil
 			}
 			res, err := b.turn(r, impl)
 			if err != nil {
 				w.leaveOut(impl, err.Error())
 				b.note(r, impl, err)
-				continue
+				return nil
 			}
 			round[impl] = res
+			return nil
+		})
+		if err != nil {
+			return w, err
 		}
 	}
 	return w, nil
@@ -165,11 +159,11 @@ func (b *bench) note(r row, impl string, err error) {
 // turn gives impl one turn.
 func (b *bench) turn(r row, impl string) (res loadResult, err error) {
 	if b.load == nil {
-		argv, err := self("load")
+		cmd, err := proc.Self("load")
 		if err != nil {
 			return res, err
 		}
-		if b.load, err = start(argv, b.loadCPUs); err != nil {
+		if b.load, err = start(cmd, b.loadCPUs); err != nil {
 			return res, err
 		}
 	}
@@ -200,15 +194,15 @@ func (b *bench) turn(r row, impl string) (res loadResult, err error) {
 func (b *bench) keeps(r row, impl string) bool { return !r.fresh && peers[impl] == nil }
 
 // server returns the server of impl for r.
-func (b *bench) server(r row, impl string) (*proc, error) {
+func (b *bench) server(r row, impl string) (*child, error) {
 	if p := b.servers[impl]; p != nil {
 		return p, nil
 	}
-	argv, err := b.command(r, impl)
+	cmd, err := b.command(r, impl)
 	if err != nil {
 		return nil, err
 	}
-	p, err := startServer(argv, b.serverCPUs)
+	p, err := startServer(cmd, b.serverCPUs)
 	if err != nil {
 		return nil, err
 	}
@@ -216,17 +210,17 @@ func (b *bench) server(r row, impl string) (*proc, error) {
 	return p, nil
 }
 
-// command returns the command line of impl's server for r. It builds the program if
+// command returns the command of impl's server for r. It builds the program if
 // that is not this one.
-func (b *bench) command(r row, impl string) ([]string, error) {
+func (b *bench) command(r row, impl string) (*exec.Cmd, error) {
 	kind, _ := r.serverOf(impl)
 	if impl == implC {
 		exe, err := b.builds.c()
-		return []string{exe}, err
+		return exec.Command(exe), err
 	}
 	if peers[impl] != nil {
 		exe, err := b.builds.peer(impl)
-		return []string{exe, kind}, err
+		return exec.Command(exe, kind), err
 	}
 	var args []string
 	if kind == serverFile {
@@ -239,7 +233,7 @@ func (b *bench) command(r row, impl string) ([]string, error) {
 		}
 		args = []string{"-file", b.file}
 	}
-	return self("server/"+impl+"/"+kind, args...)
+	return proc.Self("server/"+impl+"/"+kind, args...)
 }
 
 // close removes what b made.

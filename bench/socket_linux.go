@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/bench/internal/load"
 )
 
 // connectTimeout bounds connecting, which the kernel would try for minutes.
@@ -57,8 +59,7 @@ func (l *loader) prepare(c *client) error {
 	if err := unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLET, Fd: int32(c.id)}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd, &ev))
+	return l.epoll.Add(c.fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET, c.id)
 }
 
 // groupSize is how many connections are made before their first answers are
@@ -98,7 +99,7 @@ func (l *loader) connectAll(n int, first func(c *client) error) error {
 // write sends p[c.sent:] as far as the socket takes it.
 func (c *client) write(p []byte) error {
 	for c.sent < len(p) {
-		n, errno := rawIO(unix.SYS_WRITE, c.fd, p[c.sent:])
+		n, errno := load.Write(c.fd, p[c.sent:])
 		if errno == unix.EAGAIN {
 			return nil
 		}
@@ -118,7 +119,7 @@ var errAgain = errors.New("nothing to read")
 
 // read reads what there is.
 func (c *client) read(buf []byte) ([]byte, error) {
-	n, errno := rawIO(unix.SYS_READ, c.fd, buf)
+	n, errno := load.Read(c.fd, buf)
 	switch {
 	case errno == unix.EAGAIN:
 		return nil, errAgain

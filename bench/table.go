@@ -25,14 +25,14 @@ type table struct {
 }
 
 var rateTable = table{columns: []column{
-	{name: "requests/s", value: rate},
-	{name: "CPU µs/request", value: cpuPer, prec: 2},
-	{name: "p50 µs", value: p50},
-	{name: "p99 µs", value: p99},
-	{name: "requests/s ratio", value: rate, prec: 2, ratio: true},
-	{name: "CPU ratio", value: cpuPer, prec: 2, ratio: true},
-	{name: "p50 ratio", value: p50, prec: 2, ratio: true},
-	{name: "p99 ratio", value: p99, prec: 2, ratio: true},
+	{name: "requests/s", value: loadResult.Rate},
+	{name: "CPU µs/request", value: loadResult.CPUMicros, prec: 2},
+	{name: "p50 µs", value: loadResult.P50Micros},
+	{name: "p99 µs", value: loadResult.P99Micros},
+	{name: "requests/s ratio", value: loadResult.Rate, prec: 2, ratio: true},
+	{name: "CPU ratio", value: loadResult.CPUMicros, prec: 2, ratio: true},
+	{name: "p50 ratio", value: loadResult.P50Micros, prec: 2, ratio: true},
+	{name: "p99 ratio", value: loadResult.P99Micros, prec: 2, ratio: true},
 }}
 
 var memoryTable = table{
@@ -51,11 +51,11 @@ var memoryTable = table{
 var fairnessTable = table{columns: []column{
 	{name: "p50 µs alone", value: aloneP50},
 	{name: "p99 µs alone", value: aloneP99},
-	{name: "p50 µs beside a flood", value: p50},
-	{name: "p99 µs beside a flood", value: p99},
+	{name: "p50 µs beside a flood", value: loadResult.P50Micros},
+	{name: "p99 µs beside a flood", value: loadResult.P99Micros},
 	{name: "p99 beside/alone", value: flooded, prec: 2},
 	{name: "flood MiB/s", value: floodRate},
-	{name: "p99 beside a flood, ratio", value: p99, prec: 2, ratio: true},
+	{name: "p99 beside a flood, ratio", value: loadResult.P99Micros, prec: 2, ratio: true},
 	{name: "beside/alone, ratio", value: flooded, prec: 2, ratio: true},
 }}
 
