@@ -223,3 +223,106 @@ func TestWatchFails(t *testing.T) {
 		}
 	})
 }
+
+// TestBackgroundRead has a connection do as net/http does: a read of one byte in the
+// background is interrupted, and the next message is received.
+func TestBackgroundRead(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		for i := range 4 {
+			// An interruption may come before the read has started.
+			early, manyPs := i&1 == 0, i&2 == 0
+			r.manyPs = manyPs
+			a, b := tcpPair(t, r)
+			if a.background {
+				t.Error("a new connection counts as one that reads in the background")
+			}
+			for range 3 {
+				interrupt := func() {
+					if err := a.SetDeadline(longAgo, true, false); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if early {
+					interrupt()
+				}
+				interrupted := make(chan error, 1)
+				go func() {
+					_, err := a.Read(make([]byte, 1))
+					interrupted <- err
+				}()
+				if !early {
+					awaitState(t, a, &a.rd, waiting)
+					interrupt()
+				}
+				within(t, "the interrupted Read", func() {
+					if err := <-interrupted; !isTimeout(err) {
+						t.Errorf("the interrupted Read: %v", err)
+					}
+				})
+				if err := a.SetDeadline(time.Time{}, true, false); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := peerWrite(b, []byte("message")); err != nil {
+					t.Fatal(err)
+				}
+				p := make([]byte, 1000)
+				within(t, "Read", func() {
+					if n, err := a.Read(p); string(p[:n]) != "message" || err != nil {
+						t.Errorf("Read: %q, %v", p[:n], err)
+					}
+				})
+				if a.rd.op.gate != manyPs {
+					t.Errorf("many Ps %v: received through the gate %v", manyPs, a.rd.op.gate)
+				}
+			}
+			if err := unix.Shutdown(b, unix.SHUT_WR); err != nil {
+				t.Fatal(err)
+			}
+			within(t, "the end", func() {
+				if _, err := a.Read(make([]byte, 1000)); err != io.EOF {
+					t.Errorf("Read: %v, want EOF", err)
+				}
+			})
+		}
+	})
+}
+
+// TestGate has both ways to receive give the same answers.
+func TestGate(t *testing.T) {
+	a, b := tcpSockets(t)
+	defer unix.Close(a)
+	var owner countingOwner
+	var e syscallEngine
+	receive := func(gate bool) (res int32, drained bool, got string) {
+		var o op
+		o.init(&owner, opRecv, a)
+		o.gate, o.buf = gate, make([]byte, 4)
+		if err := e.submit([]*op{&o}); err != nil || !o.done {
+			t.Fatal(err, o.done)
+		}
+		return o.res, o.drained, string(o.buf[:max(o.res, 0)])
+	}
+	for _, gate := range []bool{false, true} {
+		if res, _, _ := receive(gate); res != -int32(unix.EAGAIN) {
+			t.Errorf("gate %v: %d, want EAGAIN", gate, res)
+		}
+		if _, err := peerWrite(b, []byte("123456")); err != nil {
+			t.Fatal(err)
+		}
+		if res, drained, got := receive(gate); res != 4 || drained || got != "1234" {
+			t.Errorf("gate %v: %d, drained %v, %q", gate, res, drained, got)
+		}
+		if res, drained, got := receive(gate); res != 2 || !drained || got != "56" {
+			t.Errorf("gate %v: %d, drained %v, %q", gate, res, drained, got)
+		}
+	}
+	if err := unix.Shutdown(b, unix.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	for _, gate := range []bool{false, true} {
+		if res, drained, _ := receive(gate); res != 0 || drained {
+			t.Errorf("gate %v: %d, drained %v, want the end", gate, res, drained)
+		}
+	}
+}

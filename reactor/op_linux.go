@@ -31,6 +31,7 @@ type op struct {
 	pooled bool // opRecv: receive into a shared buffer, not into buf
 	late   bool // opSend: the owner, an FD, sets buf when the batch is submitted
 	how    uint8
+	gate   bool // opRecv: see sysRecvGated
 	sysfd  int32
 	epoch  uint32 // the readiness epoch when the op was queued
 	buf    []byte // heap-visible, see the package's invariants

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -93,6 +94,7 @@ type Reactor struct {
 	smallRead   int // reads of fewer bytes go through a shared buffer
 	largeWrite  int // writes of as many bytes go past the batches
 	lonelyParks int
+	manyPs      bool // there is more than one P
 
 	// Used by the watcher only.
 	events   [maxEvents]unix.EpollEvent
@@ -127,6 +129,7 @@ func New(cfg Config) (*Reactor, error) {
 	}
 	r := &Reactor{bufs: bufs, smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead), lonelyParks: defaultLonelyParks, done: make(chan struct{})}
 	r.largeWrite = cmp.Or(cfg.LargeWrite, defaultLargeWrite)
+	r.manyPs = runtime.GOMAXPROCS(0) > 1
 	r.awake = make(chan struct{}, 1)
 	r.slots.empty.L = &r.slots.mu
 	r.look, r.lookAsLeader = r.lookOrPark, r.leaderLook

@@ -31,6 +31,10 @@ type FD struct {
 	// direct says that writes go straight to the kernel, see SetDirectWrites.
 	direct bool
 
+	// background says that reads of one byte are interrupted by deadlines, as those
+	// are that net/http makes while a handler runs. It is guarded by rd.call.
+	background bool
+
 	// timed has the bits of the sides that have a deadline, and closingBit. It
 	// changes under mu, and spares it whoever takes back a deadline that is not set,
 	// as net/http does four times for each request.
@@ -105,6 +109,7 @@ func (fd *FD) Read(p []byte) (int, error) {
 	fd.mu.Lock()
 	if err := fd.startable(s, len(p) > 0); err != nil || len(p) == 0 {
 		fd.mu.Unlock()
+		fd.background = fd.background || len(p) == 1 && err == os.ErrDeadlineExceeded
 		return 0, err
 	}
 	if len(fd.chunk) > 0 {
@@ -115,6 +120,7 @@ func (fd *FD) Read(p []byte) (int, error) {
 	s.op.pooled = len(p) < fd.r.smallRead
 	s.op.buf = p[:min(len(p), maxTransfer)]
 	fd.startRead() // unlocks
+	fd.background = fd.background || len(p) == 1 && s.err == os.ErrDeadlineExceeded
 	return s.n, s.err
 }
 
@@ -128,6 +134,7 @@ func (fd *FD) startRead() {
 		// whose doubling would be most of what an idle connection takes.
 		s.ready = false
 	}
+	s.op.gate = fd.background && fd.r.manyPs
 	fd.start(s, !fd.watched && !s.op.pooled) // unlocks
 }
 

@@ -33,6 +33,25 @@ func sysRecv(fd int32, p []byte) int32 {
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0))
 }
 
+// sysRecvGated is sysRecv through package syscall's gate to the scheduler, which
+// package net's calls pass, too.
+//
+// Nothing here blocks, so there is no need to. But the gate has a side effect: it
+// wakes the runtime's monitor thread, if all was quiet. Where a server starts a
+// goroutine for each request, as net/http does, that spares the thread woken for it
+// a wait on a CPU that sleeps: one HTTP connection on two cores went from 0.80 to
+// 1.01 times net. It costs a quarter more CPU time, which counts once there is more
+// to do; but then the receive is in a batch.
+func sysRecvGated(fd int32, p []byte) int32 {
+	for {
+		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
+		if errno != unix.EINTR {
+			return result(int(n), errno)
+		}
+	}
+}
+
 // sysPeek is recv(2) that leaves the bytes where they are.
 func sysPeek(fd int32, p []byte) int32 {
 	return result(rawCall(unix.SYS_RECVFROM, uintptr(fd),

@@ -20,12 +20,27 @@ func (e *syscallEngine) kind() EngineKind { return Syscall }
 func (e *syscallEngine) close() error { return nil }
 
 func (e *syscallEngine) submit(batch []*op) error {
+	if len(batch) == 1 && !batch[0].done {
+		e.runSingle(batch[0])
+		return nil
+	}
 	for _, o := range batch {
 		if !o.done {
 			e.run(o)
 		}
 	}
 	return nil
+}
+
+// runSingle runs an op that is alone.
+func (e *syscallEngine) runSingle(o *op) {
+	if o.kind != opRecv || !o.gate || o.pooled {
+		e.run(o)
+		return
+	}
+	n := sysRecvGated(o.sysfd, o.buf)
+	o.drained = n > 0 && int(n) < len(o.buf)
+	o.finish(n)
 }
 
 func (e *syscallEngine) run(o *op) {

@@ -139,7 +139,7 @@ func (e *uring) close() error {
 func (e *uring) submit(batch []*op) error {
 	if len(batch) == 1 && !batch[0].pooled && !e.ringOnly {
 		e.single++
-		e.sys.run(batch[0])
+		e.sys.runSingle(batch[0])
 		return nil
 	}
 	for len(batch) > 0 {
