@@ -47,6 +47,7 @@ type Stats struct {
 	Descriptors  int           // connections and listeners open now
 	Batches      uint64        // submissions to the kernel
 	Ops          uint64        // operations in them
+	Single       uint64        // submissions of one operation, which EngineURing makes as a system call
 	Inline       uint64        // submissions made by the calling goroutine itself, because its reactor was asleep
 	Direct       uint64        // operations that the calling goroutine ran itself: until a connection first waits, large writes, writes of dialled connections
 	Polls        uint64        // looks at a reactor's epoll descriptor
@@ -125,6 +126,7 @@ func (p *Poller) Stats() Stats {
 		s.Descriptors += rs.Descriptors
 		s.Batches += rs.Batches
 		s.Ops += rs.Ops
+		s.Single += rs.Single
 		s.Inline += rs.Inline
 		s.Direct += rs.Direct
 		s.Polls += rs.Polls

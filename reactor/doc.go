@@ -11,6 +11,10 @@
 //	     │                      └── ready ops ── epoll, via Go's netpoller         │
 //	     └────────────────────────────────────────────────────────────────────────┘
 //
+// What would gain nothing from a batch takes a shorter way: a connection's calls
+// until one first has to wait ([Reactor.NewFD]), large writes
+// ([Config.LargeWrite]), and an op that is alone in its batch are system calls.
+//
 // Where to start reading: descriptor_linux.go (life cycle of a descriptor),
 // stream_linux.go (Read and Write), listener_linux.go (Accept), handoff_linux.go
 // (who runs a batch, and why no wake-up is lost), watch_linux.go (who waits for
