@@ -38,7 +38,7 @@ func rows(idle int) []row {
 }
 
 func httpRows(idle int) (rs []row) {
-	for _, n := range []int{1, 16, 64, 256} {
+	for _, n := range []int{1, 16, 64, 256, 1024} {
 		rs = append(rs, row{name: fmt.Sprintf("HTTP, %d conns", n), server: serverHTTP, job: loadJob{Kind: loadHTTP, Conns: n}})
 	}
 	return append(rs,

@@ -224,6 +224,7 @@ func (r *Reactor) loop() {
 // serve runs ops until the reactor stops or retires from watching.
 func (r *Reactor) serve() {
 	looked := false // did the last pass look at epoll?
+	unlooked := 0   // how many passes did not, in a row, with enough to do
 	for !r.stopping.Load() {
 		switch pending := r.length(); {
 		case pending == 0:
@@ -231,10 +232,13 @@ func (r *Reactor) serve() {
 				return
 			}
 			r.dispatch(r.wait())
-			looked = true
+			looked, unlooked = true, 0
+		case pending >= maxEvents && unlooked < maxUnlooked:
+			unlooked++
+			looked = false
 		case pending >= fewOps || !looked:
-			r.dispatch(r.collect())
-			looked = true
+			r.dispatch(r.collect(max(maxEvents-pending, minLook)))
+			looked, unlooked = true, 0
 		default:
 			// A pass with little to do is over soon, and the next one will look.
 			looked = false

@@ -436,6 +436,48 @@ func TestDirectWrites(t *testing.T) {
 	})
 }
 
+// endless is the owner of ops that are run again and again.
+type endless struct{ stop atomic.Bool }
+
+func (e *endless) complete(o *op) (again bool) {
+	o.done = false
+	return !e.stop.Load()
+}
+
+// TestBusyReactorLooks has a reactor that always has enough to do without looking
+// for events. It must look all the same.
+func TestBusyReactorLooks(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		s, _ := tcpSockets(t)
+		t.Cleanup(func() { // when the reactor is closed, and no op uses it any more
+			if err := unix.Close(s); err != nil {
+				t.Error(err)
+			}
+		})
+		r := newReactor(t, kind)
+		a, b := tcpPair(t, r)
+		var owner endless
+		defer owner.stop.Store(true)
+		for range 3 * maxBatch {
+			o := new(op)
+			o.init(&owner, opRecv, s) // nothing to receive
+			o.buf = make([]byte, 1)
+			r.submitLater(o)
+		}
+		p := make([]byte, 1000)
+		for range 20 {
+			if _, err := peerWrite(b, []byte("y")); err != nil {
+				t.Fatal(err)
+			}
+			within(t, "Read", func() {
+				if n, err := a.Read(p); n != 1 || err != nil {
+					t.Errorf("Read: %d, %v", n, err)
+				}
+			})
+		}
+	})
+}
+
 // TestLargeWrites looks at which writes go past the batches.
 func TestLargeWrites(t *testing.T) {
 	engines(t, func(t *testing.T, kind EngineKind) {

@@ -117,7 +117,7 @@ func (r *Reactor) lead(c *waiter) (over bool) {
 // leaderLook is what lead runs each time the epoll descriptor becomes readable,
 // and once before. It reports whether the wait is over.
 func (r *Reactor) leaderLook(uintptr) (over bool) {
-	r.found = r.collect()
+	r.found = r.collect(maxEvents)
 	return r.found > 0 || len(r.leader.wake) > 0 || r.recall.Load()
 }
 
