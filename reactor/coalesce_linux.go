@@ -216,6 +216,7 @@ func (fd *FD) flushed(o *op) (again bool) {
 			break
 		}
 		co.state = waiting
+		fd.r.unattended.Add(1)
 		if co.stuck != nil {
 			close(co.stuck)
 			co.stuck = nil
@@ -254,6 +255,7 @@ func (fd *FD) flushOnEvent(ops []*op) int {
 		return 0
 	}
 	fd.co.state = queued
+	fd.r.unattended.Add(-1)
 	ops[0] = &fd.co.op
 	return 1
 }
@@ -297,6 +299,7 @@ func (fd *FD) abandon() {
 	}
 	co.abandon = true
 	if co.state == waiting {
+		fd.r.unattended.Add(-1)
 		co.fail(ErrClosed)
 		fd.rest()
 	}

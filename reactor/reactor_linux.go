@@ -290,8 +290,8 @@ func (r *Reactor) runMore(buf *[maxBatch]*op) {
 			r.n.inline.Add(1)
 		}
 	}
-	if r.state.Load() == watchedByNobody && r.parked.Load() > 0 {
-		r.startReactor() // see rule 4 of watch
+	if r.state.Load() == watchedByNobody && r.needed() {
+		r.startReactor() // see rules 4 and 5 of watch
 	}
 }
 

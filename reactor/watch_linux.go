@@ -24,15 +24,20 @@ import "sync/atomic"
 //     rules 2 and 3, and a caller whose op came back unsuccessful to an inline
 //     submitter that is not its own; that submitter looks at parked when it is
 //     done (Reactor.submit).
-//  5. Whoever sends the leader its token while it sleeps kicks it, see notify.
+//  5. Coalesced writes that wait for room in their socket have no goroutine that
+//     waits: they are counted in unattended, and the reactor's goroutine does not
+//     retire, nor does a leader leave or an inline submitter finish, without seeing
+//     to it that somebody watches for them.
+//  6. Whoever sends the leader its token while it sleeps kicks it, see notify.
 //
 // The watcher alone touches the loop's fields in Reactor.
 type watch struct {
-	state  atomic.Uint32          // one of the watchers
-	parked atomic.Int32           // calls in await
-	recall atomic.Bool            // the leader shall make way for the reactor's goroutine
-	asleep atomic.Pointer[waiter] // the leader's, while it waits on epoll
-	awake  chan struct{}          // room for one: starts the reactor's goroutine
+	state      atomic.Uint32          // one of the watchers
+	parked     atomic.Int32           // calls in await
+	unattended atomic.Int32           // coalescers that wait for room
+	recall     atomic.Bool            // the leader shall make way for the reactor's goroutine
+	asleep     atomic.Pointer[waiter] // the leader's, while it waits on epoll
+	awake      chan struct{}          // room for one: starts the reactor's goroutine
 }
 
 const (
@@ -54,10 +59,13 @@ func (w *watch) startReactor() bool {
 // leave ends the leader's watch.
 func (w *watch) leave(pending bool) {
 	w.state.Store(watchedByNobody)
-	if pending || w.recall.Load() || w.parked.Load() > 0 {
+	if pending || w.recall.Load() || w.needed() {
 		w.startReactor()
 	}
 }
+
+// needed reports whether anything waits that a watcher has to look for.
+func (w *watch) needed() bool { return w.parked.Load() > 0 || w.unattended.Load() > 0 }
 
 // await waits for the token of c, whose call the caller is.
 func (r *Reactor) await(c *waiter) {
@@ -157,7 +165,7 @@ const (
 // retire leaves watching to the callers if that promises to be faster, and
 // reports whether it did. The reactor has nothing to do.
 func (r *Reactor) retire() bool {
-	if r.parked.Load() > 1 {
+	if r.parked.Load() > 1 || r.unattended.Load() > 0 {
 		r.lonely = 0
 		return false
 	}
@@ -168,7 +176,7 @@ func (r *Reactor) retire() bool {
 	r.state.Store(watchedByNobody)
 	// Ops may have been added, and activate called for them, since the queue was
 	// found empty: whoever did that before the line above relies on this one.
-	if !r.park() {
+	if !r.park() || r.unattended.Load() > 0 {
 		r.startReactor()
 	}
 	for _, h := range r.slots.handlers() {

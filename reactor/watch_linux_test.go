@@ -227,3 +227,58 @@ func TestBufferedWriteWhileRetiring(t *testing.T) {
 		})
 	})
 }
+
+// TestNobodyWaitsForBufferedWrites has more bytes buffered than the socket takes,
+// while no call waits for the reactor: somebody must watch for room all the same.
+func TestNobodyWaitsForBufferedWrites(t *testing.T) {
+	want := numbered(8 << 20)
+	for name, then := range map[string]func(t *testing.T, r *Reactor, fd *FD){
+		"the reactor would retire": func(*testing.T, *Reactor, *FD) {},
+		"Close lingers": func(t *testing.T, _ *Reactor, fd *FD) {
+			if err := fd.Close(); err != nil {
+				t.Error(err)
+			}
+		},
+		"a leader leaves": func(t *testing.T, r *Reactor, _ *FD) {
+			other, peer := tcpPair(t, r)
+			done := make(chan error, 1)
+			go func() {
+				_, err := other.Read(make([]byte, 1000))
+				done <- err
+			}()
+			awaitState(t, other, &other.rd, waiting)
+			if _, err := peerWrite(peer, []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			within(t, "the other connection's Read", func() {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, kind EngineKind) {
+				r := newReactor(t, kind)
+				r.lonelyParks = 1
+				fd, peer := freshPair(t, r)
+				if err := fd.SetWriteBuffering(len(want) + 1); err != nil {
+					t.Fatal(err)
+				}
+				if n, err := fd.Write(want); n != len(want) || err != nil {
+					t.Fatalf("Write: %d, %v", n, err)
+				}
+				then(t, r, fd)
+				got := make([]byte, len(want))
+				if n, err := io.ReadFull(peerReader(peer), got); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%d bytes of %d arrived, %v", n, len(want), err)
+				}
+				within(t, "the end", func() {
+					for r.unattended.Load() != 0 {
+						runtime.Gosched()
+					}
+				})
+			})
+		})
+	}
+}
