@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -67,7 +68,8 @@ func BenchmarkEcho(b *testing.B) {
 			requireEngine(b, kind)
 			r := newReactor(b, kind)
 			a, peer := tcpPair(b, r)
-			go func() {
+			var echo sync.WaitGroup // over before the peer's descriptor is closed
+			echo.Go(func() {
 				p := make([]byte, 128)
 				for {
 					n, err := peerRead(peer, p)
@@ -78,7 +80,7 @@ func BenchmarkEcho(b *testing.B) {
 						return
 					}
 				}
-			}()
+			})
 			buf := make([]byte, 128)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -92,6 +94,7 @@ func BenchmarkEcho(b *testing.B) {
 			if err := a.Shutdown(unix.SHUT_WR); err != nil {
 				b.Fatal(err)
 			}
+			echo.Wait()
 		})
 	}
 }

@@ -429,7 +429,20 @@ func TestCoalesceNoAllocations(t *testing.T) {
 		if err := fd.SetWriteBuffering(16 << 10); err != nil {
 			t.Fatal(err)
 		}
-		go io.Copy(io.Discard, peerReader(peer))
+		// The reader must be gone before its descriptor is closed, and another test gets
+		// the number: it would take that test's bytes.
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			if _, err := io.Copy(io.Discard, peerReader(peer)); err != nil {
+				t.Error(err)
+			}
+		})
+		defer reader.Wait()
+		defer func() {
+			if err := fd.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		msg := make([]byte, 100)
 		write := func() {
 			if _, err := fd.Write(msg); err != nil {

@@ -887,7 +887,16 @@ func TestNoAllocations(t *testing.T) {
 		}); n != 0 {
 			t.Errorf("Write allocates %v times", n)
 		}
-		go func() { // b's bytes come back to a
+		// The peer must be gone before its descriptor is closed, and another test gets
+		// the number: it would take that test's bytes.
+		var peer sync.WaitGroup
+		defer peer.Wait()
+		defer func() {
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		peer.Go(func() { // b's bytes come back to a
 			p := make([]byte, 4096)
 			for {
 				n, err := peerRead(b, p)
@@ -898,7 +907,7 @@ func TestNoAllocations(t *testing.T) {
 					return
 				}
 			}
-		}()
+		})
 		for _, size := range []int{1000, 100} {
 			if n := testing.AllocsPerRun(200, func() {
 				if _, err := a.Write(msg[:size]); err != nil {
