@@ -13,7 +13,8 @@ type Config struct {
 	Engine Engine
 
 	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P, see
-	// runtime.GOMAXPROCS.
+	// runtime.GOMAXPROCS, but not more than there are CPUs, see runtime.NumCPU: those
+	// that share a CPU have fewer operations per batch.
 	Reactors int
 
 	// Buffers is the number of receive buffers that a reactor's connections share
@@ -65,7 +66,7 @@ func (c Config) withDefaults() (_ Config, err error) {
 		return c, fmt.Errorf("netring: Config.Reactors is %d: want 0 (one for each P) to %d", c.Reactors, maxReactors)
 	}
 	if c.Reactors == 0 {
-		c.Reactors = min(runtime.GOMAXPROCS(0), maxReactors)
+		c.Reactors = min(runtime.GOMAXPROCS(0), runtime.NumCPU(), maxReactors)
 	}
 	if c.Buffers < 0 || c.Buffers > 1<<15 || c.Buffers&(c.Buffers-1) != 0 {
 		return c, fmt.Errorf("netring: Config.Buffers is %d: want 0 (%d) or a power of two up to 32768", c.Buffers, defaultBuffers)

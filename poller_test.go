@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -238,6 +239,18 @@ func TestWriteBufferOfListenConfigAndDialer(t *testing.T) {
 		d := Dialer{Poller: p, WriteBuffer: 1}
 		if _, err := d.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "Dialer.WriteBuffer: 1 bytes") {
 			t.Errorf("Dial: %v", err)
+		}
+	}
+}
+
+// TestDefaultReactors has more Ps than CPUs, and fewer.
+func TestDefaultReactors(t *testing.T) {
+	cpus := runtime.NumCPU()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, c := range []struct{ ps, want int }{{cpus + 3, cpus}, {1, 1}} {
+		runtime.GOMAXPROCS(c.ps)
+		if cfg, err := (Config{}).withDefaults(); cfg.Reactors != c.want || err != nil {
+			t.Errorf("%d reactors for %d Ps on %d CPUs, %v", cfg.Reactors, c.ps, cpus, err)
 		}
 	}
 }

@@ -43,7 +43,8 @@ type Config struct {
 	SmallRead int
 
 	// LargeWrite is the size in bytes from which on a Write makes its system call
-	// itself, outside any batch. 0 means 16 KiB, a negative size none.
+	// itself, outside any batch. 0 means 16 KiB. A negative size has all writes join
+	// the batches, smaller ones, too, that would otherwise not wait, see patience.
 	LargeWrite int
 }
 
@@ -96,6 +97,8 @@ type Reactor struct {
 	lonelyParks int
 	manyPs      bool // there is more than one P
 
+	impatient atomic.Bool // writes go past the batches, see patience
+
 	// Used by the watcher only.
 	events   [maxEvents]unix.EpollEvent
 	handlers [maxEvents]eventHandler
@@ -105,6 +108,7 @@ type Reactor struct {
 	look     func(uintptr) bool // lookOrPark
 	found    int                // events in events
 	slept    bool
+	patience patience
 
 	lookAsLeader func(uintptr) bool // leaderLook
 	leader       *waiter
@@ -243,22 +247,27 @@ func (r *Reactor) serve() {
 			// A pass with little to do is over soon, and the next one will look.
 			looked = false
 		}
-		if r.runSome(&r.batch) {
+		if ran, writes := r.runSome(&r.batch); ran {
+			start, direct := monotonic(), r.n.direct.Load()
 			yield()
+			writes += int(r.n.direct.Load() - direct)
+			if lost := r.patience.turned(writes, monotonic()-start); lost != r.impatient.Load() {
+				r.impatient.Store(lost)
+			}
 		}
 	}
 }
 
-// runSome runs a batch of what is pending, using buf, and reports whether there
-// was any.
-func (r *Reactor) runSome(buf *[maxBatch]*op) bool {
+// runSome runs a batch of what is pending, using buf. It reports whether there
+// was any, and how many of the ops were writes.
+func (r *Reactor) runSome(buf *[maxBatch]*op) (ran bool, writes int) {
 	batch := r.take(buf[:], maxBatchBytes)
 	if len(batch) == 0 {
-		return false
+		return false, 0
 	}
-	r.run(batch)
+	writes = r.run(batch)
 	clear(batch)
-	return true
+	return true, writes
 }
 
 // fewOps is the number of pending ops below which a look at the epoll
@@ -268,6 +277,10 @@ const fewOps = 4
 // submit gets o run: by the reactor if it is running, else here and now.
 func (r *Reactor) submit(o *op) {
 	if !r.push(o) {
+		// The reactor is ahead of this goroutine in the scheduler's queue, so mostly o is
+		// done on return, and the caller finds its token without having to park. One core,
+		// HTTP with 16 to 256 connections: 1.12, 1.17, 1.26 times net became 1.14, 1.19, 1.29.
+		yield()
 		return
 	}
 	r.n.inline.Add(1)
@@ -286,7 +299,7 @@ func (r *Reactor) runMore(buf *[maxBatch]*op) {
 			r.activate()
 			return
 		}
-		if r.runSome(buf) {
+		if ran, _ := r.runSome(buf); ran {
 			r.n.inline.Add(1)
 		}
 	}
@@ -311,8 +324,9 @@ func (r *Reactor) runDirect(o *op) {
 	}
 }
 
-// run submits a batch and handles its completions.
-func (r *Reactor) run(batch []*op) {
+// run submits a batch and handles its completions. It returns how many of them
+// were writes.
+func (r *Reactor) run(batch []*op) (writes int) {
 	for _, o := range batch {
 		if o.late {
 			o.owner.(*FD).prepare(o)
@@ -329,10 +343,14 @@ func (r *Reactor) run(batch []*op) {
 	r.n.batches.Add(1)
 	r.n.ops.Add(uint64(len(batch)))
 	for _, o := range batch {
+		if o.kind == opSend || o.kind == opSendv {
+			writes++ // said before o is its owner's again
+		}
 		if o.owner.complete(o) {
 			r.requeue(o)
 		}
 	}
+	return writes
 }
 
 // replaceEngine puts the syscall engine in the place of a broken one.

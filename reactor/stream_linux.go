@@ -107,6 +107,13 @@ func (fd *FD) Read(p []byte) (int, error) {
 	s.call.Lock()
 	defer s.call.Unlock()
 	fd.mu.Lock()
+	if fd.background && len(p) == 1 && fd.wr.state == queued {
+		// It will be interrupted when the Write is over. Let that be first, and this call
+		// does not have to park.
+		fd.mu.Unlock()
+		yield()
+		fd.mu.Lock()
+	}
 	if err := fd.startable(s, len(p) > 0); err != nil || len(p) == 0 {
 		fd.mu.Unlock()
 		fd.background = fd.background || len(p) == 1 && err == os.ErrDeadlineExceeded
@@ -135,6 +142,7 @@ func (fd *FD) startRead() {
 		s.ready = false
 	}
 	s.op.gate = fd.background && fd.r.manyPs
+	s.n = 0
 	fd.start(s, !fd.watched && !s.op.pooled) // unlocks
 }
 
@@ -161,12 +169,16 @@ func (fd *FD) Write(p []byte) (int, error) {
 	}
 	s.n, fd.unsent = 0, p
 	s.op.kind, s.op.buf = opSend, p[:min(len(p), maxTransfer)]
-	fd.start(s, fd.direct || !fd.watched || fd.r.large(len(p))) // unlocks
+	fd.start(s, fd.unbatched(len(p))) // unlocks
 	return s.n, s.err
 }
 
-// large reports whether a write of n bytes goes past the batches.
-func (r *Reactor) large(n int) bool { return r.largeWrite > 0 && n >= r.largeWrite }
+// unbatched reports whether a write of n bytes goes past the batches. fd.mu is
+// held.
+func (fd *FD) unbatched(n int) bool {
+	r := fd.r
+	return fd.direct || !fd.watched || r.largeWrite > 0 && (n >= r.largeWrite || r.impatient.Load())
+}
 
 // startable says why a call may not start. fd.mu is held.
 func (fd *FD) startable(s *side, honourDeadline bool) error {
@@ -188,9 +200,6 @@ func (fd *FD) start(s *side, direct bool) {
 		switch {
 		case !s.ready:
 			if s.err = fd.waitReady(s); s.err != nil {
-				if s == &fd.rd {
-					s.n = 0
-				}
 				fd.mu.Unlock()
 				fd.forget(s)
 				return
@@ -217,9 +226,6 @@ func (fd *FD) start(s *side, direct bool) {
 		fd.mu.Lock()
 		s.resume = false
 		if s.err = fd.startable(s, true); s.err != nil {
-			if s == &fd.rd {
-				s.n = 0
-			}
 			fd.mu.Unlock()
 			break
 		}
@@ -365,7 +371,6 @@ func (fd *FD) complete(o *op) (again bool) {
 // received handles the answer to a RECV and reports whether the call is over.
 func (fd *FD) received(o *op) (over bool) {
 	s := &fd.rd
-	s.n = 0
 	switch errno := o.errno(); {
 	case o.res > 0:
 		if o.drained && fd.drains && !fd.sticky {
@@ -523,7 +528,6 @@ func (fd *FD) setDeadline(s *side, t time.Time) (wake bool) {
 // wakeWith ends the parked calls named with err. fd.mu is held, and released.
 func (fd *FD) wakeWith(err error, read, write bool) {
 	if read {
-		fd.rd.n = 0
 		fd.rd.settle(err)
 	}
 	if write {

@@ -94,7 +94,7 @@ func (fd *FD) Writev(bufs [][]byte) (n int, err error) {
 	} else {
 		s.op.kind, s.op.msg = opSendv, &fd.vec.msg
 	}
-	fd.start(s, fd.direct || !fd.watched || fd.r.large(total)) // unlocks
+	fd.start(s, fd.unbatched(total)) // unlocks
 	clear(fd.vec.vec)
 	fd.vec.left = nil
 	return s.n, s.err

@@ -1,0 +1,186 @@
+package reactor
+
+import (
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestPatience says for which loads writes wait for the next batch.
+func TestPatience(t *testing.T) {
+	const us = time.Microsecond
+	for _, c := range []struct {
+		name   string
+		writes int
+		each   time.Duration // between two batches, by the number of writes
+		lost   bool
+	}{
+		{"HTTP, 256 connections", 20, 5 * us, false},
+		{"HTTP, 64 connections on two cores", 10, 5 * us, false},
+		{"HTTPS", 10, 8 * us, false},
+		{"a handler of 50 µs, always 64 requests", 32, 60 * us, false},
+		{"a handler of 50 µs, few requests", 3, 60 * us, true},
+		{"a handler of 200 µs, always 64 requests", 32, 205 * us, true},
+		{"HTTP, 8 connections", 4, 4 * us, true},
+		{"a computation of 10 ms beside 32 writes", 32, 10 * time.Millisecond / 32, true},
+	} {
+		var p patience
+		lost := false
+		for range 100 {
+			lost = p.turned(c.writes, time.Duration(c.writes)*c.each)
+		}
+		if lost != c.lost {
+			t.Errorf("%s: patience lost: %v, want %v", c.name, lost, c.lost)
+		}
+		if p.turned(0, time.Second) != c.lost {
+			t.Errorf("%s: a turn without a write made a difference", c.name)
+		}
+	}
+	// One long turn is forgotten.
+	var p patience
+	for range 100 {
+		p.turned(20, 100*us)
+	}
+	p.turned(20, 100*time.Millisecond)
+	turns := 1
+	for ; p.turned(20, 100*us); turns++ {
+		if turns == 100 {
+			t.Fatal("a long turn, once, is remembered after 100 short ones")
+		}
+	}
+	if turns < 2 {
+		t.Error("a long turn made no difference")
+	}
+}
+
+// TestImpatientWrites looks at what an impatient reactor's writes do.
+func TestImpatientWrites(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		for _, large := range []int{0, -1} {
+			cfg := testConfig(kind)
+			cfg.LargeWrite = large
+			r, err := New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			a, b := tcpPair(t, r)
+			r.impatient.Store(true)
+			if n, err := a.Write([]byte("ab")); n != 2 || err != nil {
+				t.Fatalf("Write: %d, %v", n, err)
+			}
+			if n, err := a.Writev([][]byte{[]byte("c"), []byte("d")}); n != 2 || err != nil {
+				t.Fatalf("Writev: %d, %v", n, err)
+			}
+			want := uint64(2)
+			if large < 0 {
+				want = 0
+			}
+			if got := r.Stats().Direct; got != want {
+				t.Errorf("LargeWrite %d: %d direct writes, want %d", large, got, want)
+			}
+			var p [5]byte
+			if n, err := peerRead(b, p[:]); string(p[:n]) != "abcd" || err != nil {
+				t.Errorf("LargeWrite %d: the peer read %q, %v", large, p[:n], err)
+			}
+		}
+	})
+}
+
+// TestSlowHandlers has goroutines compute between Read and Write, more of them than
+// there are Ps: the reactor must notice, and also notice when they stop it.
+func TestSlowHandlers(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		cfg := testConfig(kind)
+		cfg.LargeWrite = 0
+		r, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := r.Close(); err != ErrClosed {
+				t.Errorf("a second Close: %v", err)
+			}
+		}()
+		var compute atomic.Int64 // nanoseconds
+		peers := make([]int, max(32, 4*runtime.GOMAXPROCS(0)))
+		var wg sync.WaitGroup
+		for i := range peers {
+			var a *FD
+			a, peers[i] = tcpPair(t, r)
+			wg.Go(func() {
+				p := make([]byte, 1000)
+				for {
+					n, err := a.Read(p)
+					if err == io.EOF {
+						return
+					}
+					for start := time.Now(); time.Since(start) < time.Duration(compute.Load()); {
+					}
+					if err == nil {
+						_, err = a.Write(p[:n])
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		round := func() {
+			t.Helper()
+			for _, b := range peers {
+				if _, err := peerWrite(b, []byte{1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, b := range peers {
+				if n, err := peerRead(b, make([]byte, 1)); n != 1 || err != nil {
+					t.Fatalf("the peer read %d, %v", n, err)
+				}
+			}
+		}
+		compute.Store(int64(500 * time.Microsecond))
+		for range 20 {
+			round()
+		}
+		if !r.impatient.Load() {
+			t.Error("writes still wait for batches")
+		}
+		direct := r.Stats().Direct
+		round()
+		if r.Stats().Direct == direct {
+			t.Error("no write was made directly")
+		}
+		compute.Store(0)
+		// With one P, whatever this goroutine has sent makes few batches, not many.
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		for rounds := 0; r.impatient.Load(); rounds++ {
+			if rounds == 1000 {
+				t.Fatal("writes do not wait for batches again")
+			}
+			round()
+		}
+		for _, b := range peers {
+			if err := unix.Shutdown(b, unix.SHUT_WR); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wg.Wait()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if r.patience.spent == 0 { // the reactor has ended
+			t.Error("no time has passed between batches")
+		}
+	})
+}
