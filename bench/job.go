@@ -9,6 +9,7 @@ import (
 // The kinds of load.
 const (
 	loadHTTP      = "http"      // requests on connections that are kept
+	loadPaced     = "paced"     // the same, at random times
 	loadClose     = "close"     // a connection for each request
 	loadTLS       = "https"     // loadHTTP over TLS
 	loadEcho      = "echo"      // messages of Size bytes
@@ -32,6 +33,7 @@ type loadJob struct {
 	Idle     int // connections beside them that make one request, then none
 	Size     int // bytes of an echo message
 	Pipeline int // HTTP requests sent together; 0 means 1
+	Rate     int // of loadPaced: requests per second
 	Warmup   time.Duration
 	Duration time.Duration
 }

@@ -39,7 +39,9 @@ type loader struct {
 	out    io.Writer
 	epoll  *load.Epoll
 	conns  []client
-	step   func(c *client) error // does what c is ready for
+	step   func(c *client) error                // does what c is ready for
+	next   func(c *client, now time.Time) error // after an answer that is complete
+	pace   *pacer                               // of loadPaced
 	buf    []byte
 	queued int // requests still to come from idle connections
 
@@ -86,6 +88,8 @@ func (l *loader) run() (res loadResult, err error) {
 	switch l.job.Kind {
 	case loadHTTP, loadEcho:
 		return l.runMessages()
+	case loadPaced:
+		return l.runPaced()
 	case loadClose:
 		return l.runClose()
 	case loadTLS:
@@ -120,4 +124,9 @@ func (l *loader) loop(until time.Time) error { return l.epoll.Loop(until, l.read
 // events waits for events at most so long and does what they allow.
 func (l *loader) events(wait time.Duration) error { return l.epoll.Wait(wait, l.ready) }
 
-func (l *loader) ready(id int) error { return l.step(&l.conns[id]) }
+func (l *loader) ready(id int) error {
+	if id == timerID {
+		return l.tick()
+	}
+	return l.step(&l.conns[id])
+}

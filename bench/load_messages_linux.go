@@ -11,7 +11,7 @@ import (
 // runMessages keeps a message, or several pipelined HTTP requests, under way on
 // each connection.
 func (l *loader) runMessages() (res loadResult, err error) {
-	l.step = l.exchange
+	l.step, l.next = l.exchange, l.start // which cannot be answered at once; an event will tell
 	if l.job.Kind == loadEcho {
 		l.answers = echoAnswers(l.job.Size)
 		l.answers.all = true
@@ -96,7 +96,7 @@ func (l *loader) exchange(c *client) error {
 			if err := l.Completed(c.since, now, int64(l.pipeline())); err != nil {
 				return err
 			}
-			return l.start(c, now) // it cannot be answered before this; an event will tell
+			return l.next(c, now)
 		}
 		if len(p) < len(l.buf) {
 			return nil // drained

@@ -78,6 +78,7 @@ func TestLoadGeneratorNotices(t *testing.T) {
 		{"another status", loadJob{Kind: loadHTTP, Conns: 4}, serveHTTP, status, "not a good answer"},
 		{"another body", loadJob{Kind: loadHTTP, Conns: 4}, serveHTTP, body, "not the body"},
 		{"another body, pipelined", loadJob{Kind: loadHTTP, Conns: 4, Pipeline: 16}, serveHTTP, body, "not the body"},
+		{"another body, at random times", loadJob{Kind: loadPaced, Conns: 4, Rate: 2000}, serveWork, body, "not the body"},
 		{"another body, then closed", loadJob{Kind: loadClose, Conns: 4}, serveHTTP, body, "not the body"},
 		{"a short body, then closed", loadJob{Kind: loadClose, Conns: 4}, serveHTTP, short, "after"},
 		{"a byte of a broadcast", loadJob{Kind: loadBroadcast, Conns: 8}, over(new(hub).serve), flip(1 + broadcastSize), "wrong bytes"},
@@ -86,21 +87,41 @@ func TestLoadGeneratorNotices(t *testing.T) {
 		{"a byte of the flood", loadJob{Kind: loadFair, Size: 128, Conns: 2}, over(echo64), flip(64 << 10), "wrong bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := tryJob(t, tt.job, tt.serve, tt.forge)
+			_, err := tryJob(t, tt.job, tt.serve, tt.forge)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 			honest := func(p []byte, _ int) []byte { return p }
-			if err := tryJob(t, tt.job, tt.serve, honest); err != nil {
+			if _, err := tryJob(t, tt.job, tt.serve, honest); err != nil {
 				t.Errorf("unchanged: %v", err)
 			}
 		})
 	}
 }
 
+// TestPacedLatency has a server that takes five times as long for a request as there
+// is between two of them: a latency counts from when its request was due.
+func TestPacedLatency(t *testing.T) {
+	const each = 5 * time.Millisecond
+	slow := func(p []byte, _ int) []byte {
+		time.Sleep(each)
+		return p
+	}
+	res, err := tryJob(t, loadJob{Kind: loadPaced, Conns: 1, Rate: int(5 * time.Second / each)}, serveHTTP, slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.P50 < 2*each {
+		t.Errorf("a median of %v, where each request takes %v and waits for its predecessors", res.P50, each)
+	}
+	if most := int64(res.Elapsed/each) + 1; res.Requests > most {
+		t.Errorf("%d requests in %v, %v each", res.Requests, res.Elapsed, each)
+	}
+}
+
 // tryJob runs a job against a server in this process, over connections whose
 // writes are forged.
-func tryJob(t *testing.T, job loadJob, serve func(net.Listener) error, forge func([]byte, int) []byte) error {
+func tryJob(t *testing.T, job loadJob, serve func(net.Listener) error, forge func([]byte, int) []byte) (loadResult, error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,6 +153,5 @@ func tryJob(t *testing.T, job loadJob, serve func(net.Listener) error, forge fun
 	}()
 	server := &child{Child: &proc.Child{PID: os.Getpid(), Port: ln.Addr().(*net.TCPAddr).Port}}
 	job.Warmup, job.Duration = 20*time.Millisecond, 50*time.Millisecond
-	_, err = turn(load, server, job)
-	return err
+	return turn(load, server, job)
 }

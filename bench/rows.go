@@ -51,6 +51,10 @@ func httpRows(idle int) (rs []row) {
 			name: fmt.Sprintf("HTTP, 64 conns beside %d idle", idle), server: serverHTTP,
 			job: loadJob{Kind: loadHTTP, Conns: 64, Idle: idle}, fresh: true,
 		},
+		row{
+			name: "HTTP, SHA-256 of 128 KiB each, 5000 requests/s at random", server: serverWork,
+			job: loadJob{Kind: loadPaced, Conns: 64, Rate: 5000},
+		},
 		row{name: "HTTPS, 64 conns", server: serverTLS, job: loadJob{Kind: loadTLS, Conns: 64}},
 		row{name: "HTTP through a reverse proxy, 64 conns", server: serverReverse, job: loadJob{Kind: loadHTTP, Conns: 64}},
 	)

@@ -12,6 +12,7 @@ import (
 // The kinds of servers.
 const (
 	serverHTTP      = "http"
+	serverWork      = "http-work"
 	serverTLS       = "https"
 	serverReverse   = "reverse-proxy"
 	serverEcho      = "echo"
@@ -55,6 +56,8 @@ func runServer(impl, kind, file string, in io.Reader) error {
 	switch kind {
 	case serverHTTP:
 		return serveHTTP(ln)
+	case serverWork:
+		return serveWork(ln)
 	case serverTLS:
 		return serveTLS(ln)
 	case serverReverse:

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -31,6 +32,21 @@ func hello(w http.ResponseWriter, _ *http.Request) {
 }
 
 func serveHTTP(ln net.Listener) error { return http.Serve(ln, http.HandlerFunc(hello)) }
+
+// workSize is how many bytes serveWork hashes for each request.
+const workSize = 128 << 10
+
+// serveWork is serveHTTP with something to compute for each request, about 0.1 ms.
+func serveWork(ln net.Listener) error {
+	data := make([]byte, workSize)
+	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sum := sha256.Sum256(data); sum == [sha256.Size]byte{} {
+			http.Error(w, "not to be expected", http.StatusInternalServerError)
+			return
+		}
+		hello(w, r)
+	}))
+}
 
 // serveTLS is serveHTTP over TLS 1.3.
 func serveTLS(ln net.Listener) error {
