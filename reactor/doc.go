@@ -13,7 +13,8 @@
 //
 // What would gain nothing from a batch takes a shorter way: a connection's calls
 // until one first has to wait ([Reactor.NewFD]), large writes
-// ([Config.LargeWrite]), and an op that is alone in its batch are system calls.
+// ([Config.LargeWrite]), writes whose batch would be small or late (patience), and
+// an op that is alone in its batch are system calls.
 //
 // Where to start reading: descriptor_linux.go (life cycle of a descriptor),
 // stream_linux.go (Read and Write), listener_linux.go (Accept), handoff_linux.go
