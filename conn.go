@@ -140,7 +140,9 @@ func (c *Conn) setDeadline(t time.Time, read, write bool) error {
 func (c *Conn) CloseRead() error { return c.shutdown(unix.SHUT_RD) }
 
 // CloseWrite shuts down the writing side of the connection: the peer reads what
-// was written, then io.EOF.
+// was written, then io.EOF. With a write buffer it waits until that is sent; if the
+// write deadline passes first, it returns os.ErrDeadlineExceeded, the connection stays
+// as it was, and CloseWrite may be called again.
 func (c *Conn) CloseWrite() error { return c.shutdown(unix.SHUT_WR) }
 
 func (c *Conn) shutdown(how int) error {

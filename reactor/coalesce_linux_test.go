@@ -131,6 +131,9 @@ func TestCoalesceFull(t *testing.T) {
 			if err := fd.Flush(); !isTimeout(err) {
 				t.Errorf("Flush of a full buffer: %v", err)
 			}
+			if err := fd.Shutdown(unix.SHUT_WR); !isTimeout(err) { // and nothing is shut down, see below
+				t.Errorf("Shutdown with a full buffer: %v", err)
+			}
 		})
 		if sent == 0 || sent > len(want)/2 {
 			t.Fatalf("%d bytes were accepted", sent)

@@ -595,9 +595,11 @@ func (fd *FD) CloseThen(done func() error) error {
 func (fd *FD) SetDirectWrites() { fd.direct = true }
 
 // Shutdown shuts down the reading (unix.SHUT_RD) or writing (unix.SHUT_WR) half
-// of the connection. Its errors are ErrClosed and syscall.Errno.
+// of the connection. Its errors are ErrClosed, os.ErrDeadlineExceeded and
+// syscall.Errno.
 //
-// Coalesced writes are sent before the writing half is shut down.
+// Coalesced writes are sent before the writing half is shut down. If the write
+// deadline passes first, it is not shut down.
 func (fd *FD) Shutdown(how int) error {
 	if how != unix.SHUT_RD {
 		if err := fd.drainFirst(); err != nil {
