@@ -35,8 +35,9 @@ type Config struct {
 	// does not take it at once: for up to 5 s, or until the write deadline, and
 	// only as long as the Poller lives. CloseWrite and whatever else works on the
 	// socket itself (ReadFrom, File, Detach, SyscallConn's Write) wait until it is
-	// sent, or fail at the write deadline. It pays where a connection makes many small writes: pipelined requests,
-	// broadcasts. A ListenConfig or Dialer can have a value of its own.
+	// sent, or fail at the write deadline. It pays where a connection makes many
+	// small writes: pipelined requests, broadcasts. A ListenConfig or Dialer can have
+	// a value of its own.
 	WriteBuffer int
 }
 

@@ -49,7 +49,7 @@ type Stats struct {
 	Ops          uint64        // operations in them
 	Single       uint64        // submissions of one operation, which EngineURing makes as a system call
 	Inline       uint64        // submissions made by the calling goroutine itself, because its reactor was asleep
-	Direct       uint64        // operations that the calling goroutine ran itself: until a connection first waits, large writes, writes of dialled connections
+	Direct       uint64        // operations that the calling goroutine ran itself: until a connection first waits, large writes, those whose batch would be small or late, writes of dialled connections
 	Polls        uint64        // looks at a reactor's epoll descriptor
 	Events       uint64        // readiness events
 	Parks        uint64        // times a reactor went to sleep

@@ -46,7 +46,13 @@ func testConfig(kind EngineKind) Config {
 // test.
 func newReactor(t testing.TB, kind EngineKind) *Reactor {
 	t.Helper()
-	r, err := New(testConfig(kind))
+	return newReactorWith(t, testConfig(kind))
+}
+
+// newReactorWith is newReactor with a configuration of the test's own.
+func newReactorWith(t testing.TB, cfg Config) *Reactor {
+	t.Helper()
+	r, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

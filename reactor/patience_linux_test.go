@@ -64,15 +64,7 @@ func TestImpatientWrites(t *testing.T) {
 		for _, large := range []int{0, -1} {
 			cfg := testConfig(kind)
 			cfg.LargeWrite = large
-			r, err := New(cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := r.Close(); err != nil {
-					t.Error(err)
-				}
-			}()
+			r := newReactorWith(t, cfg)
 			a, b := tcpPair(t, r)
 			r.impatient.Store(true)
 			if n, err := a.Write([]byte("ab")); n != 2 || err != nil {
@@ -104,15 +96,7 @@ func TestSlowHandlers(t *testing.T) {
 	engines(t, func(t *testing.T, kind EngineKind) {
 		cfg := testConfig(kind)
 		cfg.LargeWrite = 0
-		r, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := r.Close(); err != ErrClosed {
-				t.Errorf("a second Close: %v", err)
-			}
-		}()
+		r := newReactorWith(t, cfg)
 		var compute atomic.Int64 // nanoseconds
 		var peers [32]int
 		var wg sync.WaitGroup

@@ -483,15 +483,7 @@ func TestLargeWrites(t *testing.T) {
 	engines(t, func(t *testing.T, kind EngineKind) {
 		cfg := testConfig(kind)
 		cfg.LargeWrite = 0
-		r, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := r.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
+		r := newReactorWith(t, cfg)
 		a, b := tcpPair(t, r)
 		piece := make([]byte, 8<<10)
 		for _, w := range []struct {
