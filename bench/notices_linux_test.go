@@ -78,7 +78,7 @@ func TestLoadGeneratorNotices(t *testing.T) {
 		{"another status", loadJob{Kind: loadHTTP, Conns: 4}, serveHTTP, status, "not a good answer"},
 		{"another body", loadJob{Kind: loadHTTP, Conns: 4}, serveHTTP, body, "not the body"},
 		{"another body, pipelined", loadJob{Kind: loadHTTP, Conns: 4, Pipeline: 16}, serveHTTP, body, "not the body"},
-		{"another body, at random times", loadJob{Kind: loadPaced, Conns: 4, Rate: 2000}, serveWork, body, "not the body"},
+		{"another body, at random times", loadJob{Kind: loadPaced, Conns: 4, Rate: 2000}, serveHTTP, body, "not the body"},
 		{"another body, then closed", loadJob{Kind: loadClose, Conns: 4}, serveHTTP, body, "not the body"},
 		{"a short body, then closed", loadJob{Kind: loadClose, Conns: 4}, serveHTTP, short, "after"},
 		{"a byte of a broadcast", loadJob{Kind: loadBroadcast, Conns: 8}, over(new(hub).serve), flip(1 + broadcastSize), "wrong bytes"},

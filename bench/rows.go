@@ -47,6 +47,11 @@ func httpRows(idle int) (rs []row) {
 			job: loadJob{Kind: loadHTTP, Conns: 32, Pipeline: 16}, cw: true,
 		},
 		row{name: "HTTP, 64 clients, a conn per request", server: serverHTTP, job: loadJob{Kind: loadClose, Conns: 64}},
+		// To connect is more work than to accept, so above it is the clients who are busy.
+		row{
+			name: "HTTP, SHA-256 of 32 KiB each, 64 clients, a conn per request", server: serverLightWork,
+			job: loadJob{Kind: loadClose, Conns: 64},
+		},
 		row{
 			name: fmt.Sprintf("HTTP, 64 conns beside %d idle", idle), server: serverHTTP,
 			job: loadJob{Kind: loadHTTP, Conns: 64, Idle: idle}, fresh: true,

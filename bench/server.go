@@ -13,6 +13,7 @@ import (
 const (
 	serverHTTP      = "http"
 	serverWork      = "http-work"
+	serverLightWork = "http-light-work"
 	serverTLS       = "https"
 	serverReverse   = "reverse-proxy"
 	serverEcho      = "echo"
@@ -57,7 +58,9 @@ func runServer(impl, kind, file string, in io.Reader) error {
 	case serverHTTP:
 		return serveHTTP(ln)
 	case serverWork:
-		return serveWork(ln)
+		return serveWork(ln, 128<<10)
+	case serverLightWork:
+		return serveWork(ln, 32<<10)
 	case serverTLS:
 		return serveTLS(ln)
 	case serverReverse:

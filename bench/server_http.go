@@ -33,12 +33,10 @@ func hello(w http.ResponseWriter, _ *http.Request) {
 
 func serveHTTP(ln net.Listener) error { return http.Serve(ln, http.HandlerFunc(hello)) }
 
-// workSize is how many bytes serveWork hashes for each request.
-const workSize = 128 << 10
-
-// serveWork is serveHTTP with something to compute for each request, about 0.1 ms.
-func serveWork(ln net.Listener) error {
-	data := make([]byte, workSize)
+// serveWork is serveHTTP with something to compute for each request: the hash of size
+// bytes, about 0.1 ms for 128 KiB.
+func serveWork(ln net.Listener, size int) error {
+	data := make([]byte, size)
 	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sum := sha256.Sum256(data); sum == [sha256.Size]byte{} {
 			http.Error(w, "not to be expected", http.StatusInternalServerError)

@@ -20,22 +20,25 @@ const (
 // Listener is a listening stream socket on a Reactor. All methods may be called
 // concurrently.
 //
-// Connections are taken from the backlog in batches, whose size follows the
-// arrivals; those that nobody has asked for yet wait in a queue. They are still
-// handed out after Close, for acceptGrace; then they are closed.
+// Connections are taken from the backlog in batches: as many as there are, where
+// the kernel says so, else as many as seems likely. Those that nobody has asked for
+// yet wait in a queue. They are still handed out after Close, for acceptGrace; then
+// they are closed.
 type Listener struct {
 	descriptor
 
 	call sync.Mutex // held by the one Accept under way
 	waiter
 
-	ops   [maxAccepts]op
-	addrs [maxAccepts]rawSockaddr
-	size  int   // ops in a batch
-	left  int   // ops of the batch that are not completed
-	got   int   // connections it brought
-	retry bool  // one of its ops has to be repeated
-	err   error // to be returned by the next Accept that finds no connection
+	ops       [maxAccepts]op
+	addrs     [maxAccepts]rawSockaddr
+	size      int   // ops in a batch, or what the next one is if the backlog is unknown
+	left      int   // ops of the batch that are not completed
+	got       int   // connections it brought
+	retry     bool  // one of its ops has to be repeated
+	uncounted bool  // the kernel does not say how many there are
+	err       error // to be returned by the next Accept that finds no connection
+	info      listenInfo
 
 	queue []Accepted // accepted and not asked for
 }
@@ -90,9 +93,9 @@ func (l *Listener) Accept() (Accepted, error) {
 			l.err = nil
 			return Accepted{}, err
 		}
-		if l.ready {
-			var ops [maxAccepts]*op
-			n := l.startBatch(&ops)
+		var ops [maxAccepts]*op
+		if l.ready && l.startBatch(&ops) > 0 {
+			n := l.size
 			l.mu.Unlock()
 			l.r.requeue(ops[1:n]...)
 			l.r.submit(ops[0])
@@ -113,8 +116,18 @@ func (l *Listener) next() Accepted {
 	return a
 }
 
-// startBatch makes a batch of accepts and returns its size. l.mu is held.
+// startBatch makes a batch of accepts and returns its size. If that is 0, there is
+// nothing to accept, and the state is waiting. l.mu is held.
 func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
+	n := l.backlog()
+	if n == 0 {
+		// Whoever comes now causes an event.
+		l.state, l.ready = waiting, false
+		return 0
+	}
+	if n > 0 {
+		l.size = min(n, maxAccepts)
+	}
 	if l.shared {
 		// Whoever has a duplicate may have made the socket blocking, as os.File.Fd
 		// does; an accept must not block. An error would show in the accept, too.
@@ -129,6 +142,26 @@ func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
 		ops[i] = o
 	}
 	return l.size
+}
+
+// backlog returns how many connections there are to accept, or -1 if it does not
+// know. To ask is a sixth of the work of trying in vain: before accept(2) looks
+// whether there is a connection, it makes a socket and a file for it, and takes them
+// apart again if there is none. l.mu is held.
+func (l *Listener) backlog() int {
+	if l.uncounted {
+		return -1
+	}
+	if errno := sysListenInfo(l.sysfd, &l.info); errno != 0 { // a unix socket has no such option
+		l.uncounted = true
+		return -1
+	}
+	if l.info.sacked == 0 {
+		// It does not listen any more, which accept(2) has an error for; or this kernel
+		// does not fill these fields in for a listener.
+		return -1
+	}
+	return int(l.info.unacked)
 }
 
 // event implements eventHandler.
@@ -180,7 +213,7 @@ func (l *Listener) complete(o *op) (again bool) {
 		return false
 	}
 	var ops [maxAccepts]*op
-	n := l.startBatch(&ops)
+	n := l.startBatch(&ops) // which may be 0
 	l.mu.Unlock()
 	l.r.requeue(ops[:n]...)
 	return false

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"errors"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,20 +29,30 @@ func newListener(t testing.TB, r *Reactor) (l *Listener, dial func() int) {
 	})
 	return l, func() int {
 		t.Helper()
-		c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := unix.Close(c); err != nil {
-				t.Error(err)
-			}
-		})
-		if err := unix.Connect(c, sa); err != nil {
-			t.Fatal(err)
-		}
-		return c
+		return connect(t, sa)
 	}
+}
+
+// connect returns a socket that is connected to sa for as long as the test runs.
+func connect(t testing.TB, sa unix.Sockaddr) int {
+	t.Helper()
+	family := unix.AF_INET
+	if _, ok := sa.(*unix.SockaddrUnix); ok {
+		family = unix.AF_UNIX
+	}
+	c, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Close(c); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := unix.Connect(c, sa); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func TestAccept(t *testing.T) {
@@ -82,6 +93,155 @@ func TestAccept(t *testing.T) {
 		if s := r.Stats(); s.Batches >= s.Ops {
 			t.Errorf("%d batches for %d ops: accepts were not batched", s.Batches, s.Ops)
 		}
+	})
+}
+
+// TestAcceptCounted has the reactor take what there is and never try in vain.
+func TestAcceptCounted(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		l, dial := newListener(t, r)
+		ops := uint64(0)
+		for _, conns := range []int{1, 2, 7, maxAccepts, maxAccepts + 5, 3} {
+			for range conns {
+				dial()
+			}
+			within(t, "Accept", func() {
+				for range conns {
+					a, err := l.Accept()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if err := unix.Close(a.Sysfd); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			ops += uint64(conns)
+		}
+		waiting := make(chan error)
+		go func() {
+			_, err := l.Accept()
+			waiting <- err
+		}()
+		awaitAccept(t, l) // that is to say, until it has looked for more
+		if s := r.Stats(); s.Ops != ops {
+			t.Errorf("%d accepts for %d connections", s.Ops, ops)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-waiting; err != ErrClosed {
+			t.Errorf("Accept: %v", err)
+		}
+	})
+}
+
+// TestAcceptNothing has an event for connections that are gone by the time that the
+// reactor looks.
+func TestAcceptNothing(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		l, dial := newListener(t, r)
+		accepted := make(chan error)
+		go func() {
+			a, err := l.Accept()
+			if err == nil {
+				err = unix.Close(a.Sysfd)
+			}
+			accepted <- err
+		}()
+		awaitAccept(t, l)
+		var ops [maxEventOps]*op
+		if n := l.event(unix.EPOLLIN, &ops); n != 0 {
+			t.Errorf("%d accepts, and nobody is there", n)
+		}
+		dial()
+		within(t, "Accept", func() {
+			if err := <-accepted; err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+// TestAcceptUncounted has listeners whose backlog the kernel does not tell.
+func TestAcceptUncounted(t *testing.T) {
+	unixSocket := func() (int, unix.Sockaddr, error) {
+		s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		sa := &unix.SockaddrUnix{Name: filepath.Join(t.TempDir(), "l")}
+		return s, sa, errors.Join(err, unix.Bind(s, sa), unix.Listen(s, 128))
+	}
+	for name, c := range map[string]struct {
+		listen func() (int, unix.Sockaddr, error)
+		conns  int // as many at a time as connect(2) need not wait for
+	}{
+		"unix": {unixSocket, 20},
+		"a backlog of 0": {func() (int, unix.Sockaddr, error) {
+			s := listenSocket(t)
+			sa, err := unix.Getsockname(s)
+			return s, sa, errors.Join(err, unix.Listen(s, 0))
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, kind EngineKind) {
+				r := newReactor(t, kind)
+				s, sa, err := c.listen()
+				if err != nil {
+					t.Fatal(err)
+				}
+				l, err := r.NewListener(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					for range c.conns {
+						connect(t, sa)
+					}
+					within(t, "Accept", func() {
+						for range c.conns {
+							a, err := l.Accept()
+							if err != nil {
+								t.Error(err)
+								return
+							}
+							if err := unix.Close(a.Sysfd); err != nil {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				if n := l.backlog(); n != -1 {
+					t.Errorf("a backlog of %d connections", n)
+				}
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestAcceptShutDown shuts the listening socket down: there is nothing to accept,
+// and the error must show.
+func TestAcceptShutDown(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		l, _ := newListener(t, newReactor(t, kind))
+		waiting := make(chan error)
+		go func() {
+			_, err := l.Accept()
+			waiting <- err
+		}()
+		awaitAccept(t, l)
+		if err := l.Control(func(sysfd int) error { return unix.Shutdown(sysfd, unix.SHUT_RD) }); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "Accept", func() {
+			if err := <-waiting; err != unix.EINVAL {
+				t.Errorf("Accept: %v", err)
+			}
+		})
 	})
 }
 
@@ -195,10 +355,8 @@ func TestAcceptedSurviveClose(t *testing.T) {
 			}
 			return err
 		}
-		for range 4 { // the batches grow: 1, 2, 4
-			if err := accept(); err != nil {
-				t.Fatal(err)
-			}
+		if err := accept(); err != nil { // in a batch with all the others
+			t.Fatal(err)
 		}
 		l.mu.Lock()
 		ahead := len(l.queue)

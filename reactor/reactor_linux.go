@@ -286,8 +286,12 @@ func (r *Reactor) submit(o *op) {
 	r.n.inline.Add(1)
 	buf := r.inline.Get().(*[maxBatch]*op)
 	buf[0] = o
-	r.run(buf[:1])
-	buf[0] = nil
+	n := 1
+	if r.length() > 0 {
+		n += len(r.take(buf[1:], maxBatchBytes))
+	}
+	r.run(buf[:n])
+	clear(buf[:n])
 	r.runMore(buf)
 	r.inline.Put(buf)
 }

@@ -73,6 +73,25 @@ func sysAccept(fd int32, sa *rawSockaddr) int32 {
 		uintptr(unsafe.Pointer(&sa.any)), uintptr(unsafe.Pointer(&sa.len)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0))
 }
 
+// listenInfo is the beginning of what TCP_INFO tells. For a listener, unacked is the
+// number of connections that wait to be accepted, and sacked how many there may be:
+// see tcp_get_info in the kernel's net/ipv4/tcp.c.
+type listenInfo struct {
+	_               [8]uint8
+	_               [4]uint32
+	unacked, sacked uint32
+	size            uint32 // not part of it: how long it is
+}
+
+// sysListenInfo asks a TCP socket. Like all memory that is lent to the kernel here,
+// info must not be on a stack.
+func sysListenInfo(fd int32, info *listenInfo) syscall.Errno {
+	info.size = uint32(unsafe.Offsetof(info.size))
+	_, errno := rawCall(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&info.size)), 0)
+	return errno
+}
+
 func sysShutdown(fd int32, how uint8) int32 {
 	return result(rawCall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0, 0, 0, 0))
 }
