@@ -12,6 +12,7 @@ const (
 	loadPaced     = "paced"     // the same, at random times
 	loadClose     = "close"     // a connection for each request
 	loadTLS       = "https"     // loadHTTP over TLS
+	loadGRPC      = "grpc"      // calls
 	loadEcho      = "echo"      // messages of Size bytes
 	loadBroadcast = "broadcast" // messages that the server sends to everybody
 	loadFile      = "file"      // bytes from the server, content unknown

@@ -94,6 +94,8 @@ func (l *loader) run() (res loadResult, err error) {
 		return l.runClose()
 	case loadTLS:
 		return l.runTLS()
+	case loadGRPC:
+		return l.runGRPC()
 	case loadBroadcast:
 		return l.runBroadcast()
 	case loadFile, loadSource, loadSink, loadProxy:

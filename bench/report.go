@@ -133,7 +133,7 @@ The servers:
 - **c-epoll** is a single-threaded epoll loop in C, **gnet**, **netpoll**, **nbio**, **go-uring** and **rio** are other Go libraries. Those that
   are a net.Listener, or have an HTTP server of their own, serve HTTP, too.
 
-HTTPS has its load from goroutines with crypto/tls, which cost as much as a server, so that requests/s differ less there than
+HTTPS and gRPC have their load from goroutines, which cost as much as a server, so that requests/s differ less there than
 CPU times.
 
 In the memory table, a server's resident memory is taken before and after the connections were made and had exchanged a

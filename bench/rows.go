@@ -61,6 +61,10 @@ func httpRows(idle int) (rs []row) {
 			job: loadJob{Kind: loadPaced, Conns: 64, Rate: 5000},
 		},
 		row{name: "HTTPS, 64 conns", server: serverTLS, job: loadJob{Kind: loadTLS, Conns: 64}},
+		row{
+			name: fmt.Sprintf("gRPC, 4 conns, %d calls each", grpcCalls), server: serverGRPC,
+			job: loadJob{Kind: loadGRPC, Conns: 4}, unit: "call",
+		},
 		row{name: "HTTP through a reverse proxy, 64 conns", server: serverReverse, job: loadJob{Kind: loadHTTP, Conns: 64}},
 	)
 }

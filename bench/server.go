@@ -16,6 +16,7 @@ const (
 	serverLightWork = "http-light-work"
 	serverTLS       = "https"
 	serverReverse   = "reverse-proxy"
+	serverGRPC      = "grpc"
 	serverEcho      = "echo"
 	serverBroadcast = "broadcast"
 	serverFile      = "file"
@@ -63,6 +64,8 @@ func runServer(impl, kind, file string, in io.Reader) error {
 		return serveWork(ln, 32<<10)
 	case serverTLS:
 		return serveTLS(ln)
+	case serverGRPC:
+		return serveGRPC(ln)
 	case serverReverse:
 		return serveReverse(s, ln)
 	case serverEcho:
