@@ -30,17 +30,17 @@ type handoff struct {
 	head    int
 }
 
-// push queues o, or, if it reports true, leaves it to the caller: the reactor is
-// parked, and the caller must run o and then everything take returns. Ops that
+// push queues ops, or, if it reports true, leaves them to the caller: the reactor is
+// parked, and the caller must run them and then everything take returns. Ops that
 // are pending meanwhile belong to an inline submitter that has yet to return
 // for them.
-func (h *handoff) push(o *op) (inline bool) {
+func (h *handoff) push(ops ...*op) (inline bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.running {
 		return true
 	}
-	h.pending = append(h.pending, o)
+	h.pending = append(h.pending, ops...)
 	return false
 }
 

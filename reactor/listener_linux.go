@@ -97,8 +97,7 @@ func (l *Listener) Accept() (Accepted, error) {
 		if l.ready && l.startBatch(&ops) > 0 {
 			n := l.size
 			l.mu.Unlock()
-			l.r.requeue(ops[1:n]...)
-			l.r.submit(ops[0])
+			l.r.submit(ops[:n]...)
 		} else {
 			l.state = waiting
 			l.mu.Unlock()

@@ -274,10 +274,11 @@ func (r *Reactor) runSome(buf *[maxBatch]*op) (ran bool, writes int) {
 // descriptor costs more than it brings.
 const fewOps = 4
 
-// submit gets o run: by the reactor if it is running, else here and now.
-func (r *Reactor) submit(o *op) {
-	if !r.push(o) {
-		// The reactor is ahead of this goroutine in the scheduler's queue, so mostly o is
+// submit gets ops run, in one batch: by the reactor if it is running, else here and
+// now.
+func (r *Reactor) submit(ops ...*op) {
+	if !r.push(ops...) {
+		// The reactor is ahead of this goroutine in the scheduler's queue, so mostly they are
 		// done on return, and the caller finds its token without having to park. One core,
 		// HTTP with 16 to 256 connections: 1.12, 1.17, 1.26 times net became 1.14, 1.19, 1.29.
 		yield()
@@ -285,11 +286,7 @@ func (r *Reactor) submit(o *op) {
 	}
 	r.n.inline.Add(1)
 	buf := r.inline.Get().(*[maxBatch]*op)
-	buf[0] = o
-	n := 1
-	if r.length() > 0 {
-		n += len(r.take(buf[1:], maxBatchBytes))
-	}
+	n := copy(buf[:], ops)
 	r.run(buf[:n])
 	clear(buf[:n])
 	r.runMore(buf)
