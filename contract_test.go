@@ -38,6 +38,35 @@ func child(t *testing.T, args string) *exec.Cmd {
 	return cmd
 }
 
+// serverChild starts a child that is a server of the given kind: it prints its address,
+// and ends with its input.
+func serverChild(t *testing.T, kind string, env ...string) (cmd *exec.Cmd, in io.Closer, addr string) {
+	t.Helper()
+	cmd = child(t, kind)
+	cmd.Env = append(cmd.Env, env...)
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	cmd.Stderr = os.Stderr
+	must(t, cmd.Start())
+	_, err = fmt.Fscan(out, &addr)
+	must(t, err)
+	return cmd, in, addr
+}
+
+// childStack is what a server of the given kind uses.
+func childStack(t *testing.T, kind string) *stack {
+	s := &stack{name: kind}
+	switch kind {
+	case "uring":
+		s.poller = newPoller(t, Config{Engine: EngineURing})
+	case "syscall":
+		s.poller = newPoller(t, Config{Engine: EngineSyscall})
+	}
+	return s
+}
+
 func isChild() (args string, ok bool) { return os.LookupEnv("NETRING_TEST_CHILD") }
 
 // Out of descriptors, a server does not spin, serves those it has, and goes on
@@ -51,16 +80,7 @@ func TestRow04DescriptorExhaustion(t *testing.T) {
 		if kind == "uring" {
 			newPoller(t, Config{Engine: EngineURing}) // skips where there is none
 		}
-		cmd := child(t, kind)
-		in, err := cmd.StdinPipe()
-		must(t, err)
-		out, err := cmd.StdoutPipe()
-		must(t, err)
-		cmd.Stderr = os.Stderr
-		must(t, cmd.Start())
-		var addr string
-		_, err = fmt.Fscan(out, &addr)
-		must(t, err)
+		cmd, in, addr := serverChild(t, kind)
 		const clients = 60 // the server has descriptors for a third of them
 		var conns []net.Conn
 		for range clients {
@@ -121,14 +141,7 @@ func processTime(t *testing.T, pid int) time.Duration {
 // exhaustedServer serves HTTP with room for about 20 connections until its
 // standard input ends.
 func exhaustedServer(t *testing.T, kind string) {
-	s := &stack{name: kind}
-	switch kind {
-	case "uring":
-		s.poller = newPoller(t, Config{Engine: EngineURing})
-	case "syscall":
-		s.poller = newPoller(t, Config{Engine: EngineSyscall})
-	}
-	ln := s.listen(t)
+	ln := childStack(t, kind).listen(t)
 	fds, err := os.ReadDir("/proc/self/fd")
 	must(t, err)
 	lim := unix.Rlimit{Cur: uint64(len(fds) + 20), Max: uint64(len(fds) + 20)}

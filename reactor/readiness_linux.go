@@ -265,6 +265,7 @@ func (r *Reactor) wait() int {
 	r.found, r.slept = 0, false
 	err := r.epConn.Read(r.look)
 	if r.slept {
+		monitor.keep()
 		r.wake()
 	}
 	r.clearKick(err)

@@ -103,6 +103,7 @@ func (r *Reactor) lead(c *waiter) (over bool) {
 		r.asleep.Store(c)
 		err := r.epConn.Read(r.lookAsLeader)
 		r.asleep.Store(nil)
+		monitor.keep()
 		r.clearKick(err)
 		r.dispatch(r.found)
 		for r.length() > 0 {
