@@ -19,7 +19,8 @@
 // Where to start reading: descriptor_linux.go (life cycle of a descriptor),
 // stream_linux.go (Read and Write), listener_linux.go (Accept), handoff_linux.go
 // (who runs a batch, and why no wake-up is lost), watch_linux.go (who waits for
-// events), reactor_linux.go (the loop), readiness_linux.go (epoll), engine_linux.go and the two engines behind it.
+// events), reactor_linux.go (the loop), readiness_linux.go (epoll), vigil_linux.go (what
+// the Go runtime must not sleep through), engine_linux.go and the two engines behind it.
 //
 // # Invariants
 //
