@@ -212,7 +212,10 @@ func TestAcceptUncounted(t *testing.T) {
 						}
 					})
 				}
-				if n := l.backlog(); n != -1 {
+				l.mu.Lock()
+				n := l.backlog()
+				l.mu.Unlock()
+				if n != -1 {
 					t.Errorf("a backlog of %d connections", n)
 				}
 				if err := l.Close(); err != nil {
