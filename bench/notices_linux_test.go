@@ -92,8 +92,8 @@ func TestLoadGeneratorNotices(t *testing.T) {
 		{"a byte of a broadcast", loadJob{Kind: loadBroadcast, Conns: 8}, over(new(hub).serve), flip(1 + broadcastSize), "wrong bytes"},
 		{"a byte of the source", loadJob{Kind: loadSource, Conns: 1}, over(source), flip(2 * patternSize), "wrong bytes"},
 		{"the sink's count", loadJob{Kind: loadSink, Conns: 1}, over(sink), flip(0), "the sink received"},
-		{"a byte of a TLS record", loadJob{Kind: loadTLS, Conns: 4}, serveTLS, flipLast(10000), "bad record MAC"},
-		{"a byte of a call's answer", loadJob{Kind: loadGRPC, Conns: 2}, serveGRPC, flip(10000), "connection "},
+		{"a byte of a TLS record", loadJob{Kind: loadTLS, Conns: 4}, serveTLS, flipLast(2500), "bad record MAC"},
+		{"a byte of a call's answer", loadJob{Kind: loadGRPC, Conns: 2}, serveGRPC, flip(1000), "connection "},
 		{"a byte of the flood", loadJob{Kind: loadFair, Size: 128, Conns: 2}, over(echo64), flip(64 << 10), "wrong bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
