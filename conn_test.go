@@ -500,18 +500,11 @@ func TestRow05ManyConnections(t *testing.T) {
 		ln := s.listen(t)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			for {
-				c, err := ln.Accept()
-				if err != nil {
-					return
+			serveConns(ln, func(c net.Conn) {
+				if _, err := io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c}); err != nil {
+					t.Errorf("echo: %v", err)
 				}
-				wg.Go(func() {
-					defer c.Close()
-					if _, err := io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c}); err != nil {
-						t.Errorf("echo: %v", err)
-					}
-				})
-			}
+			})
 		})
 		var clients sync.WaitGroup
 		for i := range conns {

@@ -38,21 +38,35 @@ func child(t *testing.T, args string) *exec.Cmd {
 	return cmd
 }
 
-// serverChild starts a child that is a server of the given kind: it prints its address,
-// and ends with its input.
-func serverChild(t *testing.T, kind string, env ...string) (cmd *exec.Cmd, in io.Closer, addr string) {
-	t.Helper()
-	cmd = child(t, kind)
-	cmd.Env = append(cmd.Env, env...)
-	in, err := cmd.StdinPipe()
-	must(t, err)
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	cmd.Stderr = os.Stderr
-	must(t, cmd.Start())
-	_, err = fmt.Fscan(out, &addr)
-	must(t, err)
-	return cmd, in, addr
+// serverChildren runs f with a child that is a server, for each kind of server that
+// childStack knows. The child prints its address, and ends with its input. pid is the
+// child's.
+func serverChildren(t *testing.T, env []string, f func(t *testing.T, addr string, pid int)) {
+	for _, kind := range []string{"net", "uring", "syscall"} {
+		t.Run(kind, func(t *testing.T) {
+			if kind == "uring" {
+				newPoller(t, Config{Engine: EngineURing}) // skips where there is none
+			}
+			cmd := child(t, kind)
+			cmd.Env = append(cmd.Env, env...)
+			in, err := cmd.StdinPipe()
+			must(t, err)
+			out, err := cmd.StdoutPipe()
+			must(t, err)
+			cmd.Stderr = os.Stderr
+			must(t, cmd.Start())
+			defer func() {
+				must(t, in.Close())
+				if err := cmd.Wait(); err != nil {
+					t.Errorf("the server: %v", err)
+				}
+			}()
+			var addr string
+			_, err = fmt.Fscan(out, &addr)
+			must(t, err)
+			f(t, addr, cmd.Process.Pid)
+		})
+	}
 }
 
 // childStack is what a server of the given kind uses.
@@ -76,11 +90,7 @@ func TestRow04DescriptorExhaustion(t *testing.T) {
 		exhaustedServer(t, arg)
 		return
 	}
-	for _, kind := range []string{"net", "uring", "syscall"} {
-		if kind == "uring" {
-			newPoller(t, Config{Engine: EngineURing}) // skips where there is none
-		}
-		cmd, in, addr := serverChild(t, kind)
+	serverChildren(t, nil, func(t *testing.T, addr string, pid int) {
 		const clients = 60 // the server has descriptors for a third of them
 		var conns []net.Conn
 		for range clients {
@@ -101,33 +111,29 @@ func TestRow04DescriptorExhaustion(t *testing.T) {
 		}
 		served := 0
 		next := func() {
-			within(t, kind+": being served", func() {
+			within(t, "being served", func() {
 				c := <-answered
 				served++
 				c.Close() // makes room for another
 			})
 		}
 		// One by one is served, although the server is out of descriptors all along.
-		before := processTime(t, cmd.Process.Pid)
+		before := processTime(t, pid)
 		first := <-answered
 		served++
 		idle := time.Now()
 		for time.Since(idle) < time.Second { // exhausted, and nobody goes away
 			time.Sleep(10 * time.Millisecond)
 		}
-		used, wall := processTime(t, cmd.Process.Pid)-before, time.Since(idle)
+		used, wall := processTime(t, pid)-before, time.Since(idle)
 		if share := float64(used) / float64(wall); share > 0.05 && !raceEnabled {
-			t.Errorf("%s: out of descriptors, the server uses %.1f %% CPU", kind, 100*share)
+			t.Errorf("out of descriptors, the server uses %.1f %% CPU", 100*share)
 		}
 		first.Close()
 		for served < clients {
 			next()
 		}
-		must(t, in.Close())
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: the server: %v", kind, err)
-		}
-	}
+	})
 }
 
 func processTime(t *testing.T, pid int) time.Duration {

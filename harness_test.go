@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -192,6 +193,23 @@ func closeQuietly(t testing.TB, c interface{ Close() error }) {
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Close: %v", err)
+	}
+}
+
+// serveConns runs f for each connection that ln accepts, and closes it afterwards. It
+// returns when ln is closed and every f is over.
+func serveConns(ln net.Listener, f func(c net.Conn)) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		wg.Go(func() {
+			defer c.Close()
+			f(c)
+		})
 	}
 }
 

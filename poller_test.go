@@ -103,18 +103,7 @@ func TestPollerCloseRaces(t *testing.T) {
 			ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 			must(t, err)
 			var wg sync.WaitGroup
-			wg.Go(func() {
-				for {
-					c, err := ln.Accept()
-					if err != nil {
-						return
-					}
-					wg.Go(func() {
-						defer c.Close()
-						io.Copy(c, c)
-					})
-				}
-			})
+			wg.Go(func() { serveConns(ln, func(c net.Conn) { io.Copy(c, c) }) })
 			for range 8 {
 				wg.Go(func() {
 					for {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,15 +21,12 @@ func TestBusyNeighbour(t *testing.T) {
 		computingServer(t, kind)
 		return
 	}
-	for _, kind := range []string{"net", "uring", "syscall"} {
-		if kind == "uring" {
-			newPoller(t, Config{Engine: EngineURing}) // skips where there is none
-		}
-		cmd, in, addr := serverChild(t, kind, "GOMAXPROCS=1")
+	serverChildren(t, []string{"GOMAXPROCS=1"}, func(t *testing.T, addr string, _ int) {
 		var conns [2]net.Conn
 		for i := range conns {
 			c, err := net.Dial("tcp", addr)
 			must(t, err)
+			defer c.Close()
 			must(t, c.SetDeadline(time.Now().Add(30*time.Second)))
 			conns[i] = c
 			ask(t, c, "p", "p")
@@ -45,18 +41,10 @@ func TestBusyNeighbour(t *testing.T) {
 			ask(t, busy, "c", "s")
 			ask(t, other, "p", "p")
 			if answer := ask(t, busy, "", "e", "t"); answer == "t" {
-				t.Errorf("%s: a request had to wait until another's computation was over", kind)
-				break
+				t.Fatal("a request had to wait until another's computation was over")
 			}
 		}
-		for _, c := range conns {
-			must(t, c.Close())
-		}
-		must(t, in.Close())
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: the server: %v", kind, err)
-		}
-	}
+	})
 }
 
 // ask sends a request and expects an answer, one of those given.
@@ -93,34 +81,25 @@ func computingServer(t *testing.T, kind string) {
 		}
 		return "e"
 	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		wg.Go(func() {
-			defer c.Close()
-			request := make([]byte, 1)
-			for {
-				if _, err := c.Read(request); err != nil {
-					return
-				}
-				answer := "p"
-				if request[0] == 'c' {
-					before := pings.Load()
-					if _, err := io.WriteString(c, "s"); err != nil {
-						return
-					}
-					answer = compute(before)
-				} else {
-					pings.Add(1)
-				}
-				if _, err := io.WriteString(c, answer); err != nil {
-					return
-				}
+	serveConns(ln, func(c net.Conn) {
+		request := make([]byte, 1)
+		for {
+			if _, err := c.Read(request); err != nil {
+				return
 			}
-		})
-	}
+			answer := "p"
+			if request[0] == 'c' {
+				before := pings.Load()
+				if _, err := io.WriteString(c, "s"); err != nil {
+					return
+				}
+				answer = compute(before)
+			} else {
+				pings.Add(1)
+			}
+			if _, err := io.WriteString(c, answer); err != nil {
+				return
+			}
+		}
+	})
 }

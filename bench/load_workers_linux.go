@@ -28,8 +28,8 @@ func newWorker(name string, exchange func() error) *worker {
 	return &worker{name: name, exchange: exchange, hist: load.NewHistogram()}
 }
 
-// runWorkers has the workers make requests, and measures that. When it returns, each
-// has ended or is in an exchange without an answer, which is an error.
+// runWorkers has the workers make requests, and measures that. When it returns without
+// an error, each has ended.
 func (l *loader) runWorkers(workers []*worker) (res loadResult, err error) {
 	var count, stop atomic.Bool
 	var wg sync.WaitGroup

@@ -55,6 +55,15 @@ func connect(t testing.TB, sa unix.Sockaddr) int {
 	return c
 }
 
+// acceptOne accepts a connection and closes it.
+func acceptOne(l *Listener) error {
+	a, err := l.Accept()
+	if err == nil {
+		err = unix.Close(a.Sysfd)
+	}
+	return err
+}
+
 func TestAccept(t *testing.T) {
 	engines(t, func(t *testing.T, kind EngineKind) {
 		r := newReactor(t, kind)
@@ -108,13 +117,9 @@ func TestAcceptCounted(t *testing.T) {
 			}
 			within(t, "Accept", func() {
 				for range conns {
-					a, err := l.Accept()
-					if err != nil {
+					if err := acceptOne(l); err != nil {
 						t.Error(err)
 						return
-					}
-					if err := unix.Close(a.Sysfd); err != nil {
-						t.Error(err)
 					}
 				}
 			})
@@ -145,13 +150,7 @@ func TestAcceptNothing(t *testing.T) {
 		r := newReactor(t, kind)
 		l, dial := newListener(t, r)
 		accepted := make(chan error)
-		go func() {
-			a, err := l.Accept()
-			if err == nil {
-				err = unix.Close(a.Sysfd)
-			}
-			accepted <- err
-		}()
+		go func() { accepted <- acceptOne(l) }()
 		awaitAccept(t, l)
 		var ops [maxEventOps]*op
 		if n := l.event(unix.EPOLLIN, &ops); n != 0 {
@@ -201,13 +200,9 @@ func TestAcceptUncounted(t *testing.T) {
 					}
 					within(t, "Accept", func() {
 						for range c.conns {
-							a, err := l.Accept()
-							if err != nil {
+							if err := acceptOne(l); err != nil {
 								t.Error(err)
 								return
-							}
-							if err := unix.Close(a.Sysfd); err != nil {
-								t.Error(err)
 							}
 						}
 					})
@@ -270,13 +265,8 @@ func TestAcceptFaults(t *testing.T) {
 					t.Errorf("got %v, want %v", err, want)
 				}
 			}
-			a, err := l.Accept()
-			if err != nil {
+			if err := acceptOne(l); err != nil {
 				t.Errorf("after the faults: %v", err)
-				return
-			}
-			if err := unix.Close(a.Sysfd); err != nil {
-				t.Error(err)
 			}
 		})
 	})
@@ -302,12 +292,8 @@ func TestAcceptDeadline(t *testing.T) {
 			t.Errorf("a past deadline, and a connection there: %v", err)
 		}
 		set(time.Time{})
-		a, err := l.Accept()
-		if err != nil {
+		if err := acceptOne(l); err != nil {
 			t.Fatalf("after clearing: %v", err)
-		}
-		if err := unix.Close(a.Sysfd); err != nil {
-			t.Error(err)
 		}
 		woken := make(chan error, 1)
 		go func() {
@@ -349,16 +335,7 @@ func TestAcceptedSurviveClose(t *testing.T) {
 		for range conns {
 			dial()
 		}
-		got := 0
-		accept := func() error {
-			a, err := l.Accept()
-			if err == nil {
-				got++
-				err = unix.Close(a.Sysfd)
-			}
-			return err
-		}
-		if err := accept(); err != nil { // in a batch with all the others
+		if err := acceptOne(l); err != nil { // in a batch with all the others
 			t.Fatal(err)
 		}
 		l.mu.Lock()
@@ -371,7 +348,7 @@ func TestAcceptedSurviveClose(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range ahead - 1 {
-			if err := accept(); err != nil {
+			if err := acceptOne(l); err != nil {
 				t.Fatalf("after Close: %v", err)
 			}
 		}
