@@ -763,50 +763,6 @@ func TestRow11LingerDoesNotBlockOthers(t *testing.T) {
 	})
 }
 
-// Which closes are made by the reactor, and which by the closing goroutine, since
-// they may block, or since the connection never had to do with the reactor.
-func TestRow11WhoCloses(t *testing.T) {
-	rings(t, func(t *testing.T, s *stack) {
-		for _, tc := range []struct {
-			name    string
-			prepare func(c *Conn) error
-			byOp    bool
-		}{
-			{"never waited", nil, false},
-			{"plain", func(*Conn) error { return nil }, true},
-			{"linger 0", func(c *Conn) error { return c.SetLinger(0) }, true},
-			{"linger", func(c *Conn) error { return c.SetLinger(5) }, false},
-			{"linger taken back", func(c *Conn) error { return errors.Join(c.SetLinger(5), c.SetLinger(-1)) }, true},
-			{"handed out", func(c *Conn) error {
-				rc, err := c.SyscallConn()
-				return errors.Join(err, rc.Control(func(uintptr) {}))
-			}, false},
-			{"handed out, then set", func(c *Conn) error {
-				rc, err := c.SyscallConn()
-				return errors.Join(err, rc.Control(func(uintptr) {}), c.SetLinger(-1))
-			}, false},
-		} {
-			server, _ := s.pair(t)
-			if tc.prepare != nil {
-				// A Read that gets as far as to look at the socket waits then.
-				for direct := s.poller.Stats().Direct; s.poller.Stats().Direct == direct; {
-					must(t, server.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
-					if _, err := server.Read(make([]byte, 1000)); !errors.Is(err, os.ErrDeadlineExceeded) {
-						t.Fatal(err)
-					}
-				}
-				must(t, server.SetReadDeadline(time.Time{}))
-				must(t, tc.prepare(server.(*Conn)))
-			}
-			before := s.poller.Stats().Ops
-			must(t, server.Close())
-			if byOp := s.poller.Stats().Ops > before; byOp != tc.byOp {
-				t.Errorf("%s: closed by an op: %v, want %v", tc.name, byOp, tc.byOp)
-			}
-		}
-	})
-}
-
 func TestRow12ListenerFile(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		ln := s.listen(t)

@@ -92,15 +92,9 @@ func (c *Conn) SetLinger(sec int) error {
 	if !c.ok() {
 		return unix.EINVAL
 	}
-	l := unix.Linger{Onoff: int32(boolInt(sec >= 0)), Linger: int32(max(sec, 0))}
-	err := c.fd.Control(func(sysfd int) error {
-		return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(sysfd, unix.SOL_SOCKET, unix.SO_LINGER, &l))
-	})
-	if err == nil {
-		c.fd.SetBlockingClose(sec > 0) // a close(2) that waits must not hold up the reactor
-	}
+	err := c.fd.SetLinger(sec)
 	runtime.KeepAlive(c)
-	return c.opError("set", "", err)
+	return c.opError("set", "setsockopt", err)
 }
 
 // MultipathTCP reports whether the connection uses Multipath TCP and has not

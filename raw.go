@@ -91,11 +91,9 @@ func (c *Conn) File() (*os.File, error) {
 // the stream that has not been read.
 func (c *Conn) duplicate() (sysfd int, err error) {
 	sysfd = -1
-	err = c.fd.Reading(func(reactor.Waiting) error {
-		return c.fd.ControlShared(func(s int) (err error) {
-			sysfd, err = unix.FcntlInt(uintptr(s), unix.F_DUPFD_CLOEXEC, 0)
-			return os.NewSyscallError("fcntl", err)
-		})
+	err = c.fd.ControlWhole(func(s int) (err error) {
+		sysfd, err = unix.FcntlInt(uintptr(s), unix.F_DUPFD_CLOEXEC, 0)
+		return os.NewSyscallError("fcntl", err)
 	})
 	return sysfd, err
 }
@@ -114,10 +112,12 @@ func (c *Conn) Detach() (*net.TCPConn, error) {
 		return fail(errors.New("it is not a TCP connection"))
 	}
 	var sysfd int
-	// Holding the writing side makes this wait for a Write.
-	err := c.fd.Writing(func(reactor.Waiting) (err error) {
-		sysfd, err = c.duplicate()
-		return err
+	// Holding both sides makes this wait for a Read and a Write.
+	err := c.fd.Writing(func(reactor.Waiting) error {
+		return c.fd.Reading(func(reactor.Waiting) (err error) {
+			sysfd, err = c.duplicate()
+			return err
+		})
 	})
 	if err != nil {
 		return fail(err)

@@ -26,9 +26,7 @@ type coalescer struct {
 	err   error // why a send failed; what was buffered is lost
 	told  bool  // somebody has got err
 
-	// Of an FD that is closing:
-	stuck   chan struct{} // closed when the socket takes no more for now
-	abandon bool          // do not wait for the socket
+	abandon bool // the FD is closing: do not wait for the socket
 }
 
 // SetWriteBuffering has writes of fewer than limit bytes copied and sent with
@@ -89,7 +87,7 @@ func (fd *FD) drain() error {
 	if co == nil {
 		return nil
 	}
-	for {
+	for tried := false; ; tried = true {
 		if fd.closing {
 			return ErrClosed
 		}
@@ -99,10 +97,30 @@ func (fd *FD) drain() error {
 		if err := fd.startable(&fd.wr, true); err != nil {
 			return err
 		}
+		if !tried && fd.retryFlush() {
+			continue
+		}
 		if err := fd.pause(&fd.wr); err != nil {
 			return err
 		}
 	}
+}
+
+// retryFlush has the coalescer try the socket, if it waits for room there: a call that
+// timed out may have been the last to do so, and not every bit of room causes an
+// event. It reports whether it did. fd.mu is held, but not meanwhile.
+func (fd *FD) retryFlush() bool {
+	co := fd.co
+	if co.state != waiting {
+		return false
+	}
+	co.state = queued
+	signal := fd.r.attended()
+	fd.mu.Unlock()
+	fd.r.obey(signal)
+	fd.r.submit(&co.op)
+	fd.mu.Lock()
+	return true
 }
 
 // drainFirst is drain for whoever has neither lock.
@@ -145,7 +163,7 @@ func (fd *FD) pause(s *side) error {
 // has the write side's call lock and fd.mu.
 func (fd *FD) writeBuffered(p []byte) (n int, err error) {
 	co := fd.co
-	for {
+	for tried := false; ; tried = true {
 		if err := co.failure(); err != nil {
 			return n, err
 		}
@@ -156,10 +174,18 @@ func (fd *FD) writeBuffered(p []byte) (n int, err error) {
 		if k > 0 && co.state == idle {
 			co.state = queued
 			fd.hold(1)
+			fd.mu.Unlock()
 			fd.r.submitLater(&co.op)
+			fd.mu.Lock()
 		}
 		if len(p) == 0 {
-			return n, nil
+			if bubbles.Load() && inBubble() {
+				err = fd.drain() // nobody in the bubble would see to it later
+			}
+			return n, err
+		}
+		if !tried && fd.retryFlush() {
+			continue
 		}
 		if err := fd.pause(&fd.wr); err != nil {
 			return n, err
@@ -216,11 +242,8 @@ func (fd *FD) flushed(o *op) (again bool) {
 			break
 		}
 		co.state = waiting
-		fd.r.unattended.Add(1)
-		if co.stuck != nil {
-			close(co.stuck)
-			co.stuck = nil
-		}
+		fd.r.unattended.Add(1) // its runner looks who watches
+		fd.rouse()
 	}
 	if s := &fd.wr; s.state == waiting && s.manual {
 		fd.nudgeSide(s) // there is room, or nothing left
@@ -260,28 +283,13 @@ func (fd *FD) flushOnEvent(ops []*op) int {
 	return 1
 }
 
-// linger is called by Close, with fd.mu held, and reports whether there are bytes
-// to be sent before the descriptor can be closed. stuck is closed as soon as the
-// socket takes no more of them at once.
-func (fd *FD) linger() (busy bool, stuck <-chan struct{}) {
-	co := fd.co
-	if co == nil || co.state == idle {
-		return false, nil
-	}
-	ch := make(chan struct{})
-	if co.state == waiting {
-		close(ch)
-	} else {
-		co.stuck = ch
-	}
-	return true, ch
-}
+// stuck reports whether there are bytes to be sent, and the socket takes no more of
+// them for now. fd.mu is held.
+func (fd *FD) stuck() bool { return fd.co != nil && fd.co.state == waiting }
 
 // lingerTime is how long a Close may wait for the socket: until the write
-// deadline, or for closeLinger.
+// deadline, or for closeLinger. fd.mu is held.
 func (fd *FD) lingerTime() time.Duration {
-	fd.mu.Lock()
-	defer fd.mu.Unlock()
 	if d := fd.wr.deadline; d != 0 {
 		return min(max(d-monotonic(), 0), closeLinger)
 	}
@@ -293,13 +301,18 @@ func (fd *FD) lingerTime() time.Duration {
 func (fd *FD) abandon() {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
+	fd.giveUp()
+}
+
+// giveUp is abandon with fd.mu held.
+func (fd *FD) giveUp() {
 	co := fd.co
 	if co == nil || co.state == idle || !fd.closing {
 		return
 	}
 	co.abandon = true
 	if co.state == waiting {
-		fd.r.unattended.Add(-1)
+		fd.r.unattended.Add(-1) // for a watcher, or for the reactor's Close, which kicks one
 		co.fail(ErrClosed)
 		fd.rest()
 	}

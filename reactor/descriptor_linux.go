@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -18,18 +17,22 @@ var ErrClosed = net.ErrClosed
 // descriptor and its orderly end.
 //
 // Everything that uses the descriptor number, be it a queued op or a call under
-// way in another goroutine, holds it with acquire. Close marks the descriptor,
-// waits until nobody holds it and only then closes it, so the number cannot be
-// reused under anyone's hands.
+// way in another goroutine, holds it. Close marks the descriptor, waits until nobody
+// holds it and only then closes it, so the number cannot be reused under anyone's
+// hands.
 type descriptor struct {
 	r       *Reactor
 	id      slotID
 	sysfd   int32
 	holders int32 // queued ops and calls under way
 	mu      sync.Mutex
-	quiet   chan struct{} // made by Close, closed when holders reaches 0
 	closing bool
 	watched bool // it is in the epoll set
+
+	// Close waits for the last holder: awaited says that it sleeps, or is about to, and
+	// wants quiet put.
+	awaited bool
+	quiet   token
 
 	// blockingClose says that close(2) may block (SO_LINGER) and has to be called
 	// as an ordinary system call. shared says that the descriptor has been
@@ -46,32 +49,60 @@ func (d *descriptor) hold(n int) { d.holders += int32(n) }
 // unhold ends n uses. d.mu is held.
 func (d *descriptor) unhold(n int) {
 	d.holders -= int32(n)
-	if d.holders == 0 && d.quiet != nil {
-		close(d.quiet)
-		d.quiet = nil
+	if d.holders == 0 {
+		d.rouse()
 	}
+}
+
+// borrow calls f with the descriptor, which stays open meanwhile. d.mu is held, but
+// not meanwhile. f may panic or end its goroutine.
+func (d *descriptor) borrow(f func(sysfd int)) {
+	d.hold(1)
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		d.unhold(1)
+	}()
+	f(int(d.sysfd))
 }
 
 // startClose marks the descriptor. It reports false if it is marked already.
 // d.mu is held.
 func (d *descriptor) startClose() bool {
-	if d.closing {
-		return false
-	}
+	first := !d.closing
 	d.closing = true
-	if d.holders > 0 {
-		d.quiet = make(chan struct{})
+	return first
+}
+
+// rouse has the Close that waits look again. d.mu is held.
+func (d *descriptor) rouse() {
+	if d.awaited {
+		d.awaited = false
+		if s := d.quiet.put(); !s.none() {
+			s.ready()
+		}
+	}
+}
+
+// awaitQuiet waits until nobody holds the descriptor, or until giveUp, if it is not
+// nil, reports true. It is for the one Close that startClose told true. d.mu is held,
+// but not meanwhile.
+func (d *descriptor) awaitQuiet(giveUp func() bool) (quiet bool) {
+	for d.holders > 0 {
+		if giveUp != nil && giveUp() {
+			return false
+		}
+		d.awaited = true
+		d.mu.Unlock()
+		d.quiet.wait()
+		d.mu.Lock()
 	}
 	return true
 }
 
-// finishClose waits for the last holder, then closes the descriptor. It is
-// called once, by the Close that startClose told true, with the value d.quiet
-// had then. Its caller then reports the descriptor gone.
-func (d *descriptor) finishClose(quiet <-chan struct{}) error {
-	if quiet != nil {
-		<-quiet
-	}
+// finishClose closes the descriptor, which nobody holds any more. It is called
+// once. Its caller then reports the descriptor gone.
+func (d *descriptor) finishClose() error {
 	var err error
 	if d.shared && d.watched {
 		// The registration lives as long as any duplicate of the socket does.
@@ -79,40 +110,43 @@ func (d *descriptor) finishClose(quiet <-chan struct{}) error {
 	}
 	// The slot goes first: no event of this socket is of interest any more.
 	d.r.slots.leave(d.id)
-	if d.blockingClose || !d.watched {
+	if d.blockingClose {
 		return errjoin.Join(err, os.NewSyscallError("close", unix.Close(int(d.sysfd))))
 	}
-	if errno := d.r.runSolo(opClose, int(d.sysfd), 0); errno != 0 {
+	// Not in a batch: its caller would wait for the loop's next turn, behind everybody
+	// else's computation.
+	if errno := sysClose(d.sysfd); errno != 0 {
 		err = errjoin.Join(err, os.NewSyscallError("close", errno))
 	}
 	return err
 }
 
-// solo is an op that belongs to no call of a descriptor: its shutdown, its close.
-type solo struct {
-	op   op
-	done chan struct{} // room for one
+// closeMayWait reports whether Close may take long: somebody else is at work with the
+// descriptor, or close(2) lingers.
+func (d *descriptor) closeMayWait() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.holders > 0 || d.blockingClose
 }
 
-// complete implements completer.
-func (s *solo) complete(*op) (again bool) {
-	s.done <- struct{}{}
-	return false
+// SetLinger sets SO_LINGER, see socket(7): sec < 0 turns it off. Its errors are
+// ErrClosed and syscall.Errno.
+func (d *descriptor) SetLinger(sec int) error {
+	l := unix.Linger{Linger: int32(max(sec, 0))}
+	if sec >= 0 {
+		l.Onoff = 1
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closing {
+		return ErrClosed
+	}
+	if err := unix.SetsockoptLinger(int(d.sysfd), unix.SOL_SOCKET, unix.SO_LINGER, &l); err != nil {
+		return err
+	}
+	d.blockingClose = sec > 0 || d.shared
+	return nil
 }
-
-// runSolo runs one op, in a batch with others, and returns its error.
-func (r *Reactor) runSolo(kind opKind, sysfd int, how uint8) syscall.Errno {
-	s := solos.Get().(*solo)
-	s.op = op{how: how}
-	s.op.init(s, kind, sysfd)
-	r.submit(&s.op)
-	<-s.done
-	errno := s.op.errno()
-	solos.Put(s)
-	return errno
-}
-
-var solos = sync.Pool{New: func() any { return &solo{done: make(chan struct{}, 1)} }}
 
 // Control calls f with the descriptor, which stays open meanwhile. f must not
 // keep it, duplicate it or make Close block; what may do that goes through
@@ -123,27 +157,15 @@ func (d *descriptor) Control(f func(sysfd int) error) error { return d.control(f
 // descriptor.
 func (d *descriptor) ControlShared(f func(sysfd int) error) error { return d.control(true, f) }
 
-// SetBlockingClose says whether close(2) may block, see SO_LINGER in socket(7).
-func (d *descriptor) SetBlockingClose(on bool) {
+func (d *descriptor) control(share bool, f func(sysfd int) error) (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.blockingClose = on || d.shared
-}
-
-func (d *descriptor) control(share bool, f func(sysfd int) error) error {
-	d.mu.Lock()
 	if d.closing {
-		d.mu.Unlock()
 		return ErrClosed
 	}
 	if share {
 		d.shared, d.blockingClose = true, true
 	}
-	d.hold(1)
-	d.mu.Unlock()
-	err := f(int(d.sysfd))
-	d.mu.Lock()
-	d.unhold(1)
-	d.mu.Unlock()
+	d.borrow(func(sysfd int) { err = f(sysfd) })
 	return err
 }

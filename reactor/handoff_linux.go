@@ -1,64 +1,147 @@
 package reactor
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// handoff decides who runs a queued op. The rules:
+// handoff decides who runs queued ops and who waits for events. It is one protocol
+// between four parties:
 //
-//  1. While the reactor runs (running is true), push only appends. The reactor
-//     takes everything pending before it parks.
-//  2. park fails while anything is pending. It sets running to false in the same
-//     critical section that found the queue empty, so an op is pushed either
-//     before, and park fails, or after, and rule 3 applies.
-//  3. While the reactor is parked, push makes its caller an inline submitter:
-//     it runs its own op, and then whatever it can take, until nothing is
-//     pending. Ops queued by completions (the rest of a short write) are thus
-//     run by whoever caused them.
-//  4. wake sets running to true before the reactor looks at its first event. An
-//     inline submitter that is still at work shares the queue with it: each op
-//     is taken by exactly one of them.
+//   - a caller, who wants an op run and waits for it;
+//   - an inline submitter: a caller that runs its op, and what else is pending, itself;
+//   - the leader: a caller that waits for events while its own call waits;
+//   - the loop: the reactor's goroutine, which runs ops and waits for events as long as
+//     there is reason to, and ends then.
+//
+// Leader and loop are watchers. There is at most one watcher: with one call waiting it
+// is that call, with more the loop. A detour over the loop would have Go's netpoller
+// wake the loop and the loop the caller, often on another thread.
+//
+// Everything below changes under mu. The atomic fields may be read without it; the two
+// counters change without it, too, see rule 4. The rules:
+//
+//  1. The loop is running, or it sleeps. While it runs, push and add only append: the
+//     loop finds the queue empty, and stops running, in one critical section (rest).
+//  2. While it does not run, push makes its caller an inline submitter, which goes on
+//     until nothing is pending. Ops queued by completions are thus run by whoever caused
+//     them.
+//  3. Whoever leaves an op to others asks call, in the critical section that appends it or
+//     finds it pending, who has to run it, whatever the state is by then: a loop that
+//     runs will; one that sleeps is marked running and kicked; a leader is recalled and
+//     kicked; without a watcher, the loop is started. The state cannot change between
+//     the answer and the mark, so nobody else has to look again.
+//  4. A caller that sleeps is counted in parked, before it looks at watcher; a coalescer
+//     that waits for room, which no call need wait for, in unattended, before its runner
+//     looks. A watcher that leaves sets watcher to nobody before it looks at both (leave,
+//     rest). So one of the two sees the other: the caller leads, or the loop is started.
+//  5. The loop also ends with one caller parked that could lead. It then nudges that
+//     caller, who goes through rule 4 again. A caller that no nudge reaches, because its
+//     op is with an inline submitter, is that submitter's to look after, see ensure.
+//  6. Whoever wakes the last parked caller of a loop that sleeps has the loop end: there
+//     is no goroutine without a call that waits.
 //
 // Readiness has its own half of the protocol, in Reactor.wait: the netpoller's
 // flag for the epoll descriptor is cleared, then the descriptor is polled, and
-// only then does the reactor sleep. An event before the poll is found by it, one
+// only then does the watcher sleep. An event before the poll is found by it, one
 // after it sets the flag.
 //
 // handoff_linux_test.go runs every interleaving of these steps.
 type handoff struct {
 	mu      sync.Mutex
-	running bool
-	pending []*op // pending[head:] waits to be taken, first in, first out
-	head    int
+	pending opQueue
+	running bool // the loop is at work
+	lonely  int  // how many times in a row the loop went to sleep with one call parked
+	limit   int  // how many times it may
+
+	watcher    atomic.Uint32 // who waits for events
+	recalled   atomic.Bool   // the leader shall run what is pending
+	parked     atomic.Int32  // calls that sleep or are about to, without the leader's
+	unattended atomic.Int32  // coalescers that wait for room
+
+	closing bool  // the reactor waits for its last watcher to leave
+	left    token // put by that watcher
 }
 
-// push queues ops, or, if it reports true, leaves them to the caller: the reactor is
-// parked, and the caller must run them and then everything take returns. Ops that
-// are pending meanwhile belong to an inline submitter that has yet to return
-// for them.
+const (
+	watchedByNobody uint32 = iota
+	watchedByLeader
+	watchedByLoop
+)
+
+// defaultLonelyParks is how many times in a row the loop goes to sleep with one call
+// parked before it leaves watching to that call.
+const defaultLonelyParks = 16
+
+// signal is what the caller of a handoff's method has to do once mu is released.
+type signal uint8
+
+const (
+	nothing   signal = iota
+	kick             // the watcher: it may sleep
+	startLoop        // which is marked as watching, and running, already
+)
+
+// push queues ops, or, if it reports true, leaves them to the caller as an inline
+// submitter: it must run them and then everything take returns while mine says so.
 func (h *handoff) push(ops ...*op) (inline bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.running {
 		return true
 	}
-	h.pending = append(h.pending, ops...)
+	h.pending.push(ops...)
 	return false
 }
 
-// requeue queues ops whose runner is already bound to call take again: the
-// reactor, or an inline submitter handling completions.
+// requeue queues ops whose runner is already bound to call take again: a
+// watcher, or an inline submitter handling completions.
 func (h *handoff) requeue(ops ...*op) {
 	h.mu.Lock()
-	h.pending = append(h.pending, ops...)
+	h.pending.push(ops...)
 	h.mu.Unlock()
 }
 
-// add queues o for the reactor, and reports whether that runs: otherwise the
-// caller must see to it.
-func (h *handoff) add(o *op) (running bool) {
+// add queues o for somebody else to run.
+func (h *handoff) add(o *op) signal {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pending = append(h.pending, o)
-	return h.running
+	h.pending.push(o)
+	return h.call()
+}
+
+// delegate leaves what is pending to others.
+func (h *handoff) delegate() signal {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.pending.len() == 0 {
+		return nothing
+	}
+	return h.call()
+}
+
+// call is rule 3. mu is held.
+func (h *handoff) call() signal {
+	switch {
+	case h.running:
+		return nothing
+	case h.watcher.Load() == watchedByLoop:
+		h.running = true
+		return kick
+	case h.watcher.Load() == watchedByLeader:
+		h.recalled.Store(true)
+		return kick
+	default:
+		return h.start()
+	}
+}
+
+// start makes the loop the watcher. mu is held.
+func (h *handoff) start() signal {
+	h.watcher.Store(watchedByLoop)
+	h.running = true
+	h.lonely = 0
+	return startLoop
 }
 
 // take moves up to len(batch) pending ops into batch, but stops before an op
@@ -66,45 +149,228 @@ func (h *handoff) add(o *op) (running bool) {
 func (h *handoff) take(batch []*op, maxBytes int) []*op {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n, bytes := 0, 0
-	for n < len(batch) && h.head < len(h.pending) {
-		o := h.pending[h.head]
-		bytes += len(o.buf)
-		if n > 0 && bytes > maxBytes {
-			break
-		}
-		h.pending[h.head] = nil
-		h.head++
-		batch[n] = o
-		n++
-	}
-	if h.head == len(h.pending) {
-		h.pending, h.head = h.pending[:0], 0
-	}
-	return batch[:n]
-}
-
-// park reports whether the reactor may sleep: it may not while ops are pending.
-func (h *handoff) park() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.head < len(h.pending) {
-		return false
-	}
-	h.running = false
-	return true
-}
-
-// wake makes the reactor responsible for everything pushed from now on.
-func (h *handoff) wake() {
-	h.mu.Lock()
-	h.running = true
-	h.mu.Unlock()
+	return h.pending.take(batch, maxBytes)
 }
 
 // length returns the number of ops pending.
 func (h *handoff) length() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.pending) - h.head
+	return h.pending.len()
+}
+
+// mine reports whether an inline submitter has more to run: what is pending while the
+// loop does not run.
+func (h *handoff) mine() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.running && h.pending.len() > 0
+}
+
+// wake marks the loop as running, before it looks at its first event. An
+// inline submitter that is still at work shares the queue with it: each op
+// is taken by exactly one of them.
+func (h *handoff) wake() {
+	h.mu.Lock()
+	h.running = true
+	h.mu.Unlock()
+}
+
+// verdict is what the loop does when it has found neither ops nor events.
+type verdict uint8
+
+const (
+	goOn  verdict = iota // there is an op after all
+	sleep                // until an event or a kick
+	end                  // there is nothing to watch for, or a caller that can
+)
+
+// rest says what the loop does next, and marks it so. mayLead says that one caller may
+// watch in its place.
+func (h *handoff) rest(mayLead bool) verdict {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.pending.len() > 0 {
+		return goOn
+	}
+	if h.parked.Load() > 1 || h.unattended.Load() > 0 {
+		h.lonely = 0
+		h.running = false
+		return sleep
+	}
+	h.watcher.Store(watchedByNobody) // before the counters are read: rule 4
+	parked := h.parked.Load()
+	if parked == 1 {
+		h.lonely++
+	}
+	if h.unattended.Load() > 0 || parked > 1 || parked == 1 && (h.lonely < h.limit || !mayLead) {
+		h.watcher.Store(watchedByLoop)
+		h.running = false
+		return sleep
+	}
+	h.running = false
+	h.gone()
+	return end
+}
+
+// stepDown ends the turn of a loop that cannot wait for events, unless there is
+// more to run.
+func (h *handoff) stepDown() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.pending.len() > 0 {
+		return false
+	}
+	h.watcher.Store(watchedByNobody)
+	h.running = false
+	h.gone()
+	return true
+}
+
+// lead makes the caller the leader if nobody watches.
+func (h *handoff) lead() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watcher.Load() != watchedByNobody {
+		return false
+	}
+	h.recalled.Store(false)
+	h.watcher.Store(watchedByLeader)
+	return true
+}
+
+// stay takes back the leader's recall: it has run what was pending, or is about to.
+func (h *handoff) stay() {
+	h.mu.Lock()
+	h.recalled.Store(false)
+	h.mu.Unlock()
+}
+
+// leave ends the leader's turn. company says that it was not the only one to wait:
+// then the loop is started in any case, for what those do next makes a batch.
+func (h *handoff) leave(company bool) signal {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watcher.Store(watchedByNobody) // before the counters are read: rule 4
+	if company && !h.closing {
+		return h.start()
+	}
+	if s := h.look(); s != nothing {
+		return s
+	}
+	h.gone()
+	return nothing
+}
+
+// ensure is for whoever may have left a call parked or a coalescer unattended
+// without a watcher.
+func (h *handoff) ensure() signal {
+	if h.watcher.Load() != watchedByNobody || h.parked.Load() == 0 && h.unattended.Load() == 0 {
+		return nothing
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.look()
+}
+
+// look starts the loop if nobody watches and there is a reason to. mu is held.
+func (h *handoff) look() signal {
+	if h.watcher.Load() != watchedByNobody || h.pending.len() == 0 && h.parked.Load() == 0 && h.unattended.Load() == 0 {
+		return nothing
+	}
+	return h.start()
+}
+
+// woken is called for each parked caller that was woken: rule 6. It asks for a kick
+// at most.
+func (h *handoff) woken() signal {
+	if h.parked.Add(-1) > 0 {
+		return nothing
+	}
+	return h.idle()
+}
+
+// attended says that a coalescer waits for room no longer.
+func (h *handoff) attended() signal {
+	if h.unattended.Add(-1) > 0 {
+		return nothing
+	}
+	return h.idle()
+}
+
+// idle has a loop end that sleeps and has nothing to watch for.
+func (h *handoff) idle() signal {
+	if h.watcher.Load() != watchedByLoop {
+		return nothing
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watcher.Load() != watchedByLoop || h.running || h.parked.Load() > 0 || h.unattended.Load() > 0 {
+		return nothing
+	}
+	h.running = true
+	return kick
+}
+
+// close reports whether there is a watcher. If so, the caller kicks it and then waits
+// until it has left. No call may be parked, nor any begin.
+func (h *handoff) close() (watched bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watcher.Load() == watchedByNobody {
+		return false
+	}
+	h.closing = true
+	if h.watcher.Load() == watchedByLoop {
+		h.running = true
+	}
+	return true
+}
+
+// gone says that a watcher touches the reactor no more. mu is held.
+func (h *handoff) gone() {
+	if !h.closing {
+		return
+	}
+	h.closing = false
+	if s := h.left.put(); !s.none() {
+		s.ready()
+	}
+}
+
+// opQueue is first in, first out.
+type opQueue struct {
+	ops  []*op // ops[head:] are in the queue
+	head int
+}
+
+func (q *opQueue) len() int { return len(q.ops) - q.head }
+
+func (q *opQueue) push(ops ...*op) {
+	// What was taken makes room. A queue that never runs empty would else only grow.
+	if q.head > 0 && len(q.ops)+len(ops) > cap(q.ops) && q.head >= q.len() {
+		n := copy(q.ops, q.ops[q.head:])
+		clear(q.ops[n:])
+		q.ops, q.head = q.ops[:n], 0
+	}
+	q.ops = append(q.ops, ops...)
+}
+
+func (q *opQueue) take(batch []*op, maxBytes int) []*op {
+	n, bytes := 0, 0
+	for n < len(batch) && q.head < len(q.ops) {
+		o := q.ops[q.head]
+		bytes += len(o.buf)
+		if n > 0 && bytes > maxBytes {
+			break
+		}
+		q.ops[q.head] = nil
+		q.head++
+		batch[n] = o
+		n++
+	}
+	if q.head == len(q.ops) {
+		q.ops, q.head = q.ops[:0], 0
+	}
+	return batch[:n]
 }

@@ -54,7 +54,7 @@ type Accepted struct {
 func (r *Reactor) NewListener(sysfd int) (*Listener, error) {
 	l := &Listener{size: 1}
 	l.descriptor.init(r, sysfd)
-	l.wake = make(chan struct{}, 1)
+	l.waiter.alarm.owner = l
 	for i := range l.ops {
 		l.ops[i].init(l, opAccept, sysfd)
 		l.ops[i].sa = &l.addrs[i]
@@ -82,7 +82,7 @@ func (l *Listener) Accept() (Accepted, error) {
 	defer l.mu.Unlock()
 	for {
 		switch {
-		case l.expired && !l.closing:
+		case !l.closing && l.expired():
 			return Accepted{}, os.ErrDeadlineExceeded
 		case len(l.queue) > 0:
 			return l.next(), nil
@@ -97,9 +97,9 @@ func (l *Listener) Accept() (Accepted, error) {
 		if l.ready && l.startBatch(&ops) > 0 {
 			n := l.size
 			l.mu.Unlock()
-			l.r.submit(ops[:n]...)
+			l.r.runInline(ops[:n]...) // what is there should not wait for the loop's turn
 		} else {
-			l.state = waiting
+			l.startWaiting(l.r)
 			l.mu.Unlock()
 		}
 		l.r.await(&l.waiter)
@@ -121,7 +121,8 @@ func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
 	n := l.backlog()
 	if n == 0 {
 		// Whoever comes now causes an event.
-		l.state, l.ready = waiting, false
+		l.ready = false
+		l.startWaiting(l.r)
 		return 0
 	}
 	if n > 0 {
@@ -176,9 +177,12 @@ func (l *Listener) event(_ uint32, ops *[maxEventOps]*op) int {
 // nudge implements eventHandler.
 func (l *Listener) nudge() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.state == waiting {
+	waits := l.state == waiting
+	if waits {
 		l.state = idle
+	}
+	l.mu.Unlock()
+	if waits {
 		l.r.notify(&l.waiter)
 	}
 }
@@ -200,14 +204,14 @@ func (l *Listener) complete(o *op) (again bool) {
 	}
 	retry := l.retry || l.ready
 	l.retry = false
-	if over := len(l.queue) > 0 || l.err != nil || l.closing || l.expired; over {
+	if over := len(l.queue) > 0 || l.err != nil || l.closing || l.expired(); over {
 		l.state = idle
 		l.mu.Unlock()
 		l.r.notify(&l.waiter) // Accept looks at what there is
 		return false
 	}
 	if !retry {
-		l.state = waiting
+		l.startWaiting(l.r)
 		l.mu.Unlock()
 		return false
 	}
@@ -237,24 +241,26 @@ func (l *Listener) accepted(o *op) {
 // SetDeadline sets the deadline of Accept to t; the zero time means none.
 func (l *Listener) SetDeadline(t time.Time) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.closing {
+		l.mu.Unlock()
 		return ErrClosed
 	}
-	wake, arm := l.waiter.setDeadline(t)
+	wake := l.setDeadline(l.r, t)
+	l.mu.Unlock()
 	if wake {
 		l.r.notify(&l.waiter)
 	}
-	if arm > 0 {
-		l.startTimer(arm, func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.fired() {
-				l.r.notify(&l.waiter)
-			}
-		})
-	}
 	return nil
+}
+
+// alarm implements eventHandler.
+func (l *Listener) alarm(w *waiter) {
+	l.mu.Lock()
+	wake := w.rung(l.r)
+	l.mu.Unlock()
+	if wake {
+		l.r.notify(w)
+	}
 }
 
 // Close wakes a parked Accept with ErrClosed and closes the socket. It returns
@@ -265,17 +271,21 @@ func (l *Listener) Close() error {
 		l.mu.Unlock()
 		return ErrClosed
 	}
-	quiet := l.quiet
-	wake := l.interrupt()
+	wake := l.interrupt(l.r)
 	l.mu.Unlock()
 	if wake {
 		l.r.notify(&l.waiter)
 	}
-	err := l.finishClose(quiet)
 	l.mu.Lock()
+	l.awaitQuiet(nil)
 	leftover := len(l.queue) > 0
 	l.mu.Unlock()
-	if leftover {
+	err := l.finishClose()
+	switch {
+	case !leftover:
+	case inBubble(): // whose timers end with it
+		l.discard()
+	default:
 		l.r.slots.addOrphan(l, time.AfterFunc(acceptGrace, l.discard))
 	}
 	l.r.slots.gone()

@@ -14,8 +14,6 @@ const (
 	opSend                   // send(2) of buf
 	opSendv                  // sendmsg(2) of msg
 	opAccept                 // accept4(2); the peer's address goes to sa
-	opShutdown               // shutdown(2) with how
-	opClose                  // close(2)
 )
 
 // noBuffer is op.bid where no provided buffer is involved.
@@ -30,8 +28,8 @@ type op struct {
 	kind   opKind
 	pooled bool // opRecv: receive into a shared buffer, not into buf
 	late   bool // opSend: the owner, an FD, sets buf when the batch is submitted
-	how    uint8
 	gate   bool // opRecv: see sysRecvGated
+	now    bool // opRecv: there is something to receive, as far as is known
 	sysfd  int32
 	epoch  uint32 // the readiness epoch when the op was queued
 	buf    []byte // heap-visible, see the package's invariants
@@ -55,6 +53,10 @@ type completer interface {
 func (o *op) init(owner completer, kind opKind, sysfd int) {
 	o.owner, o.kind, o.sysfd, o.bid = owner, kind, int32(sysfd), noBuffer
 }
+
+// asked reports whether a caller that could do something else waits for o to be run,
+// not for the socket: what it would gain by running o itself, see patience.
+func (o *op) asked() bool { return o.kind == opSend || o.kind == opSendv || o.now }
 
 // finish records the engine's answer.
 func (o *op) finish(res int32) { o.res, o.done = res, true }

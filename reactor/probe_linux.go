@@ -139,7 +139,6 @@ func runProbe() *probed {
 		{Name: "ring", Since: "5.5", Without: "the syscall engine runs the batches"},
 		{Name: "RECV and SEND", Since: "5.6", Without: "the syscall engine runs the batches"},
 		{Name: "SENDMSG", Since: "5.3", Without: "Conn.Writev is a system call each"},
-		{Name: "CLOSE", Since: "5.6", Without: "a close is a system call each"},
 		{Name: "ACCEPT without waiting", Since: "6.10", Without: "an accept is a system call each"},
 		{Name: "SUBMIT_ALL", Since: "5.18", Without: "an operation that the kernel finds malformed costs its batch a second submission"},
 		{Name: "provided-buffer ring", Since: "5.19", Without: "netring chooses the buffers of small reads itself"},
@@ -149,7 +148,6 @@ func runProbe() *probed {
 		ring = iota
 		recvSend
 		sendmsg
-		closing
 		accept
 		submitAll
 		provided
@@ -185,9 +183,6 @@ func runProbe() *probed {
 	}
 	if found(sendmsg, t.sendmsg()) {
 		p.ops |= 1 << opSendv
-	}
-	if found(closing, t.close()) {
-		p.ops |= 1 << opClose
 	}
 	if found(accept, t.accept()) {
 		p.ops |= 1 << opAccept
@@ -325,18 +320,6 @@ func (t *trial) sendmsg() error {
 	send.msg = &v.msg
 	err := t.expect(iouring.IORING_OP_SENDMSG, send, 1)
 	return errjoin.Join(err, t.drain())
-}
-
-func (t *trial) close() error {
-	fd, err := unix.FcntlInt(uintptr(t.a), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("fcntl", err)
-	}
-	err = t.expect(iouring.IORING_OP_CLOSE, trialOp(opClose, fd), 0)
-	if err != nil {
-		err = errjoin.Join(err, closeAll(fd))
-	}
-	return err
 }
 
 func (t *trial) accept() error {

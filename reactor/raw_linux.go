@@ -69,21 +69,44 @@ func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
 		if err := fd.startable(s, true); err != nil {
 			return err
 		}
-		epoch := s.epoch
-		fd.hold(1)
-		fd.mu.Unlock()
-		done := f(int(fd.sysfd))
-		fd.mu.Lock()
-		fd.unhold(1)
+		epoch, done := s.epoch, false
+		fd.borrow(func(sysfd int) { done = f(sysfd) })
 		if done {
 			s.ready = true // as far as is known here
 			return nil
 		}
-		if s.exhausted(epoch) || fd.closing || s.expired {
+		if s.exhausted(epoch) || fd.closing || s.expired() {
 			continue // the loop's beginning says what it is
 		}
 		if err := fd.pause(s); err != nil {
 			return err
 		}
 	}
+}
+
+// ControlWhole is ControlShared for an f that hands the stream over to somebody who
+// reads it, too: reads receive no more than they are asked for, from now on. It waits
+// for no call. Its error is ErrUnread if more has been received already.
+func (fd *FD) ControlWhole(f func(sysfd int) error) error {
+	fd.mu.Lock()
+	fd.exact = true
+	s := &fd.rd
+	for s.state == queued && s.op.pooled && !fd.closing {
+		// Its answer is under way, and does not wait for the peer.
+		fd.mu.Unlock()
+		yield()
+		fd.mu.Lock()
+	}
+	if s.state == waiting && s.op.pooled {
+		s.op.pooled = false
+		if s.lease {
+			s.op.buf = make([]byte, fd.r.smallRead)
+		}
+	}
+	unread := len(fd.chunk) > 0
+	fd.mu.Unlock()
+	if unread {
+		return ErrUnread
+	}
+	return fd.ControlShared(f)
 }

@@ -71,6 +71,7 @@ type Stats struct {
 	Events      uint64        // readiness events
 	Parks       uint64        // times the reactor went to sleep
 	Leads       uint64        // times a caller watched in its place
+	Loops       uint64        // times its goroutine was started
 	Stale       uint64        // completions that belonged to no op: always 0
 	Demoted     int           // features of the ring given up at run time
 	Buffers     bufring.Stats // the shared receive buffers
@@ -78,10 +79,13 @@ type Stats struct {
 
 // Reactor runs the operations of the descriptors registered with it. Make one
 // with New; end it with Close.
+//
+// A Reactor has a goroutine, its loop, only while two calls or more wait or buffered
+// writes are on their way.
 type Reactor struct {
 	handoff
-	watch
-	slots slotTable
+	alarms alarms
+	slots  slotTable
 
 	epfd   int
 	epFile *os.File
@@ -92,12 +96,11 @@ type Reactor struct {
 	bufs   *bufring.Ring
 	reason error // why Auto did not pick URing
 
-	smallRead   int // reads of fewer bytes go through a shared buffer
-	largeWrite  int // writes of as many bytes go past the batches
-	lonelyParks int
-	manyPs      bool // there is more than one P
+	smallRead  int // reads of fewer bytes go through a shared buffer
+	largeWrite int // writes of as many bytes go past the batches
+	manyPs     atomic.Bool
 
-	impatient atomic.Bool // writes go past the batches, see patience
+	impatient atomic.Bool // calls go past the batches, see patience
 
 	// Used by the watcher only.
 	events   [maxEvents]unix.EpollEvent
@@ -105,51 +108,51 @@ type Reactor struct {
 	eventOps [maxEventOps]*op
 	ready    []*op
 	batch    [maxBatch]*op
-	look     func(uintptr) bool // lookOrPark
-	found    int                // events in events
-	slept    bool
+	found    int // events in events
 	patience patience
 
 	lookAsLeader func(uintptr) bool // leaderLook
 	leader       *waiter
-	lonely       int // how many sleeps in a row had at most one call parked
+	asleep       atomic.Pointer[waiter] // the leader's, while it waits for events
 
-	inline sync.Pool     // *[maxBatch]*op, for inline submitters
-	direct syscallEngine // has no state
-
-	stopping atomic.Bool
-	done     chan struct{}
+	inline    sync.Pool     // *[maxBatch]*op, for inline submitters
+	loopWaits sync.Pool     // *loopWait
+	loopFunc  func()        // loop
+	direct    syscallEngine // has no state
 
 	n struct {
-		batches, ops, inline, direct, polls, events, parks, leads atomic.Uint64
+		batches, ops, inline, direct, hurried, polls, events, parks, leads, loops atomic.Uint64
 	}
 }
 
-// New starts a reactor. The caller must Close it.
+// New makes a reactor. The caller must Close it.
 func New(cfg Config) (*Reactor, error) {
 	bufs, err := bufring.New(cfg.Buffers, cfg.BufferSize)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reactor{bufs: bufs, smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead), lonelyParks: defaultLonelyParks, done: make(chan struct{})}
-	r.largeWrite = cmp.Or(cfg.LargeWrite, defaultLargeWrite)
-	r.manyPs = runtime.GOMAXPROCS(0) > 1
-	r.awake = make(chan struct{}, 1)
-	r.slots.empty.L = &r.slots.mu
-	r.look, r.lookAsLeader = r.lookOrPark, r.leaderLook
+	r := &Reactor{bufs: bufs, smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead), largeWrite: cmp.Or(cfg.LargeWrite, defaultLargeWrite)}
+	r.limit = defaultLonelyParks
+	r.FollowProcs()
+	r.lookAsLeader = r.leaderLook
 	r.inline.New = func() any { return new([maxBatch]*op) }
+	r.loopWaits.New = func() any { return newLoopWait(r) }
+	r.loopFunc = r.loop
 	if r.eng, r.reason, err = newEngine(cfg.Engine, maxBatch, bufs); err != nil {
 		return nil, errjoin.Join(err, bufs.Close())
 	}
 	if r.epfd, r.epFile, err = newEpoll(); err != nil {
 		return nil, errjoin.Join(err, r.eng.close(), bufs.Close())
 	}
+	r.alarms.file = r.epFile
 	if r.epConn, err = r.epFile.SyscallConn(); err != nil {
 		return nil, errjoin.Join(err, r.free())
 	}
-	go r.loop()
 	return r, nil
 }
+
+// FollowProcs has the reactor look at runtime.GOMAXPROCS again.
+func (r *Reactor) FollowProcs() { r.manyPs.Store(runtime.GOMAXPROCS(0) > 1) }
 
 // Engine returns the engine in use and, where Auto did not pick URing, why.
 func (r *Reactor) Engine() (kind EngineKind, reason error) {
@@ -160,11 +163,8 @@ func (r *Reactor) Engine() (kind EngineKind, reason error) {
 
 // Stats returns the reactor's counters.
 func (r *Reactor) Stats() Stats {
-	r.slots.mu.Lock()
-	open := r.slots.open
-	r.slots.mu.Unlock()
 	s := Stats{
-		Descriptors: open,
+		Descriptors: int(r.slots.open.Load()),
 		Batches:     r.n.batches.Load(),
 		Ops:         r.n.ops.Load(),
 		Inline:      r.n.inline.Load(),
@@ -173,6 +173,7 @@ func (r *Reactor) Stats() Stats {
 		Events:      r.n.events.Load(),
 		Parks:       r.n.parks.Load(),
 		Leads:       r.n.leads.Load(),
+		Loops:       r.n.loops.Load(),
 		Buffers:     r.bufs.Stats(),
 	}
 	r.ringMu.Lock()
@@ -184,58 +185,69 @@ func (r *Reactor) Stats() Stats {
 	return s
 }
 
-// Close closes every descriptor registered with the reactor, ends its goroutine
-// and frees what it holds. A second Close returns ErrClosed.
+// Close closes every descriptor registered with the reactor, waits until nobody
+// works for it any more and frees what it holds. A second Close returns ErrClosed.
 func (r *Reactor) Close() error {
 	handlers, first := r.slots.shut()
 	if !first {
 		return ErrClosed
 	}
+	var mu sync.Mutex
 	var errs []error
-	for _, h := range handlers {
-		if err := h.Close(); err != nil && !errors.Is(err, ErrClosed) {
+	end := func(h eventHandler) {
+		err := h.Close()
+		h.abandon()
+		if err != nil && !errors.Is(err, ErrClosed) {
+			mu.Lock()
+			defer mu.Unlock()
 			errs = append(errs, err)
 		}
-		h.abandon()
 	}
+	var slow sync.WaitGroup
+	for _, h := range handlers {
+		if h.closeMayWait() {
+			slow.Go(func() { end(h) }) // which the others need not wait for
+		} else {
+			end(h)
+		}
+	}
+	slow.Wait()
 	// A descriptor whose Close was under way elsewhere may not be gone yet.
 	r.slots.awaitEmpty()
 	for _, l := range r.slots.takeOrphans() {
 		l.discard()
 	}
-	r.stopping.Store(true)
-	r.activate()
-	<-r.done
+	if r.handoff.close() {
+		r.alarms.kick()
+		r.left.wait()
+	}
 	return errjoin.Join(append(errs, r.free())...)
 }
 
-// free releases everything but the goroutine.
+// free releases what the reactor holds.
 func (r *Reactor) free() error {
 	return errjoin.Join(r.eng.close(), r.bufs.Close(), r.epFile.Close())
 }
 
-// loop is the reactor's goroutine. It works whenever it is the watcher.
+// loop is the reactor's goroutine: it runs ops and waits for events until there is
+// nothing to watch for, or a caller that can.
 func (r *Reactor) loop() {
-	defer close(r.done)
-	for !r.stopping.Load() {
-		<-r.awake
-		r.recall.Store(false)
-		r.wake()
-		r.serve()
-	}
-}
-
-// serve runs ops until the reactor stops or retires from watching.
-func (r *Reactor) serve() {
+	r.n.loops.Add(1)
+	wait := r.loopWaits.Get().(*loopWait)
+	defer r.loopWaits.Put(wait)
+	yield() // a new goroutine is first in the scheduler's queue; who was woken goes before
 	looked := false // did the last pass look at epoll?
 	unlooked := 0   // how many passes did not, in a row, with enough to do
-	for !r.stopping.Load() {
+	for {
 		switch pending := r.length(); {
 		case pending == 0:
-			if r.retire() {
+			if !wait.forEvents() {
+				// A parked caller may lead now, but does not know.
+				if r.parked.Load() > 0 {
+					r.nudgeAll()
+				}
 				return
 			}
-			r.dispatch(r.wait())
 			looked, unlooked = true, 0
 		case pending >= maxEvents && unlooked < maxUnlooked:
 			unlooked++
@@ -247,11 +259,12 @@ func (r *Reactor) serve() {
 			// A pass with little to do is over soon, and the next one will look.
 			looked = false
 		}
-		if ran, writes := r.runSome(&r.batch); ran {
-			start, direct := monotonic(), r.n.direct.Load()
+		r.fireAlarms()
+		if ran, asked := r.runSome(&r.batch); ran {
+			start, hurried := monotonic(), r.n.hurried.Load()
 			yield()
-			writes += int(r.n.direct.Load() - direct)
-			if lost := r.patience.turned(writes, monotonic()-start); lost != r.impatient.Load() {
+			asked += int(r.n.hurried.Load() - hurried)
+			if lost := r.patience.turned(asked, monotonic()-start); lost != r.impatient.Load() {
 				r.impatient.Store(lost)
 			}
 		}
@@ -259,75 +272,73 @@ func (r *Reactor) serve() {
 }
 
 // runSome runs a batch of what is pending, using buf. It reports whether there
-// was any, and how many of the ops were writes.
-func (r *Reactor) runSome(buf *[maxBatch]*op) (ran bool, writes int) {
+// was any, and how many of the ops their callers waited for.
+func (r *Reactor) runSome(buf *[maxBatch]*op) (ran bool, asked int) {
 	batch := r.take(buf[:], maxBatchBytes)
 	if len(batch) == 0 {
 		return false, 0
 	}
-	writes = r.run(batch)
+	asked = r.run(batch)
 	clear(batch)
-	return true, writes
+	return true, asked
 }
 
 // fewOps is the number of pending ops below which a look at the epoll
 // descriptor costs more than it brings.
 const fewOps = 4
 
-// submit gets ops run, in one batch: by the reactor if it is running, else here and
+// submit gets o run: by the loop, with its next batch, if that runs, else here and
 // now.
-func (r *Reactor) submit(ops ...*op) {
-	if !r.push(ops...) {
-		// The reactor is ahead of this goroutine in the scheduler's queue, so mostly they are
+func (r *Reactor) submit(o *op) {
+	if !r.push(o) {
+		// The loop is ahead of this goroutine in the scheduler's queue, so mostly they are
 		// done on return, and the caller finds its token without having to park. One core,
 		// HTTP with 16 to 256 connections: 1.12, 1.17, 1.26 times net became 1.14, 1.19, 1.29.
 		yield()
 		return
 	}
+	r.runInline(o)
+}
+
+// runInline runs ops, in one batch, on the calling goroutine.
+func (r *Reactor) runInline(ops ...*op) {
 	r.n.inline.Add(1)
 	buf := r.inline.Get().(*[maxBatch]*op)
 	n := copy(buf[:], ops)
 	r.run(buf[:n])
 	clear(buf[:n])
-	r.runMore(buf)
-	r.inline.Put(buf)
-}
-
-// runMore is the rest of an inline submission: whatever else is pending, using buf.
-func (r *Reactor) runMore(buf *[maxBatch]*op) {
-	for rounds := 0; r.length() > 0; rounds++ {
+	// Whatever else is pending is the caller's, too: rule 2 of handoff.
+	for rounds := 0; r.mine(); rounds++ {
 		if rounds == maxInlineRounds {
-			r.activate()
-			return
+			r.obey(r.delegate())
+			break
 		}
 		if ran, _ := r.runSome(buf); ran {
 			r.n.inline.Add(1)
 		}
 	}
-	if r.state.Load() == watchedByNobody && r.needed() {
-		r.startReactor() // see rules 4 and 5 of watch
-	}
+	r.obey(r.ensure()) // rule 5
+	r.inline.Put(buf)
 }
 
-// submitLater gets o run with the next batch, by the reactor's goroutine.
-func (r *Reactor) submitLater(o *op) {
-	if !r.add(o) {
-		r.activate()
-	}
-}
+// submitLater gets o run with the next batch, by somebody else. No lock may be held.
+func (r *Reactor) submitLater(o *op) { r.obey(r.add(o)) }
 
 // runDirect runs o on the calling goroutine with plain system calls, outside the
 // ring and its lock.
 func (r *Reactor) runDirect(o *op) {
 	r.n.direct.Add(1)
+	if o.asked() {
+		r.n.hurried.Add(1)
+	}
 	for again := true; again; again = o.owner.complete(o) {
 		r.direct.run(o)
 	}
 }
 
-// run submits a batch and handles its completions. It returns how many of them
-// were writes.
-func (r *Reactor) run(batch []*op) (writes int) {
+// run submits a batch and handles its completions. It returns how many of the ops
+// their callers waited for.
+func (r *Reactor) run(batch []*op) (asked int) {
 	for _, o := range batch {
 		if o.late {
 			o.owner.(*FD).prepare(o)
@@ -344,14 +355,14 @@ func (r *Reactor) run(batch []*op) (writes int) {
 	r.n.batches.Add(1)
 	r.n.ops.Add(uint64(len(batch)))
 	for _, o := range batch {
-		if o.kind == opSend || o.kind == opSendv {
-			writes++ // said before o is its owner's again
+		if o.asked() {
+			asked++ // said before o is its owner's again
 		}
 		if o.owner.complete(o) {
 			r.requeue(o)
 		}
 	}
-	return writes
+	return asked
 }
 
 // replaceEngine puts the syscall engine in the place of a broken one.

@@ -1,10 +1,10 @@
 package reactor
 
 import (
-	"errors"
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,7 +40,11 @@ type eventHandler interface {
 	event(events uint32, ops *[maxEventOps]*op) int
 	// nudge has every call that waits for readiness look again.
 	nudge()
+	// alarm is called when the alarm of one of its waiters has gone off.
+	alarm(*waiter)
 	Close() error
+	// closeMayWait reports whether Close may take long.
+	closeMayWait() bool
 	// abandon ends what a Close still waits for in the background.
 	abandon()
 }
@@ -60,9 +64,10 @@ type slotTable struct {
 	mu      sync.Mutex
 	slots   []slot
 	free    []uint32
-	open    int       // descriptors entered and not gone
-	empty   sync.Cond // signalled when open reaches 0
+	open    atomic.Int32 // descriptors entered and not gone; changed under mu
 	closed  bool
+	awaited bool  // awaitEmpty waits, and wants empty put when open is 0
+	empty   token
 	orphans map[*Listener]*time.Timer // closed, with connections nobody asked for
 }
 
@@ -80,7 +85,7 @@ func (t *slotTable) enter(h eventHandler) (slotID, error) {
 		t.slots = append(t.slots, slot{})
 	}
 	t.slots[i].handler = h
-	t.open++
+	t.open.Add(1)
 	return slotID{i, t.slots[i].gen}, nil
 }
 
@@ -100,17 +105,22 @@ func (t *slotTable) leave(id slotID) {
 func (t *slotTable) gone() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.open--; t.open == 0 {
-		t.empty.Broadcast()
+	if t.open.Add(-1) == 0 && t.awaited {
+		t.awaited = false
+		if s := t.empty.put(); !s.none() {
+			s.ready()
+		}
 	}
 }
 
-// awaitEmpty waits until every descriptor is closed.
+// awaitEmpty waits until every descriptor is closed. No new ones are let in.
 func (t *slotTable) awaitEmpty() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for t.open > 0 {
-		t.empty.Wait()
+	t.awaited = t.open.Load() > 0
+	wait := t.awaited
+	t.mu.Unlock()
+	if wait {
+		t.empty.wait()
 	}
 }
 
@@ -148,13 +158,6 @@ func (t *slotTable) shut() (handlers []eventHandler, first bool) {
 	first = !t.closed
 	t.closed = true
 	return t.used(), first
-}
-
-// atMost reports whether no more than n slots were ever in use at once.
-func (t *slotTable) atMost(n int) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.slots) <= n
 }
 
 // handlers returns what is registered.
@@ -228,6 +231,9 @@ func (r *Reactor) collect(limit int) int {
 	return n
 }
 
+// maxNudges bounds the descriptors that are looked through for a call that can lead.
+const maxNudges = 256
+
 // dispatch hands the first n of r.events to their descriptors and queues the
 // ops they set off.
 func (r *Reactor) dispatch(n int) {
@@ -258,56 +264,51 @@ func (r *Reactor) dispatch(n int) {
 	r.ready = ready[:0]
 }
 
-// wait parks the reactor until there are events or until kick is called, unless
-// ops are pending. It returns the number of events in r.events. On return the
-// reactor is running.
-func (r *Reactor) wait() int {
-	r.found, r.slept = 0, false
-	err := r.epConn.Read(r.look)
-	if r.slept {
+// loopWait is how the loop waits. It is not the reactor's, which may have another
+// watcher as soon as the verdict is that the loop ends.
+type loopWait struct {
+	r       *Reactor
+	verdict verdict
+	look    func(uintptr) (over bool)
+}
+
+func newLoopWait(r *Reactor) *loopWait {
+	w := &loopWait{r: r}
+	w.look = w.lookOrRest
+	return w
+}
+
+// forEvents parks the loop until there are events or until it is kicked, unless ops
+// are pending, and handles the events. It reports whether the loop still watches. On
+// return it is running, or has ended.
+func (w *loopWait) forEvents() (watching bool) {
+	r := w.r
+	w.verdict, r.found = goOn, 0
+	err := r.epConn.Read(w.look)
+	switch w.verdict {
+	case end:
+		return false
+	case sleep:
 		monitor.keep()
 		r.wake()
 	}
-	r.clearKick(err)
-	return r.found
+	r.alarms.waited(err)
+	r.dispatch(r.found)
+	return true
 }
 
-// clearKick looks at how a wait on the epoll descriptor ended. If it was a kick,
-// it makes the next wait possible; a kick that comes afterwards ends that one.
-func (r *Reactor) clearKick(err error) {
-	if err == nil {
-		return
-	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		panic("reactor: waiting on the epoll descriptor: " + err.Error())
-	}
-	if err := r.epFile.SetReadDeadline(time.Time{}); err != nil {
-		panic("reactor: clearing the wake-up: " + err.Error())
-	}
-}
-
-// lookOrPark is what wait runs each time the netpoller sees the epoll descriptor
+// lookOrRest is what the wait runs each time the netpoller sees the epoll descriptor
 // become readable, and once before. It reports whether the wait is over. The
-// netpoller's flag was cleared just before; whatever comes after this look sets
-// it.
-func (r *Reactor) lookOrPark(uintptr) (over bool) {
-	if r.found = r.collect(maxEvents); r.found > 0 || r.slept {
+// netpoller's flag was cleared just before; whatever comes after this look sets it.
+func (w *loopWait) lookOrRest(uintptr) (over bool) {
+	r := w.r
+	if r.found = r.collect(maxEvents); r.found > 0 || w.verdict == sleep {
 		return r.found > 0
 	}
-	if !r.park() {
-		return true
+	if w.verdict = r.rest(r.slots.open.Load() <= maxNudges); w.verdict == sleep {
+		r.n.parks.Add(1)
 	}
-	r.slept = true
-	r.n.parks.Add(1)
-	return false
-}
-
-// kick makes a watcher run that sleeps or is about to. It costs no system call: a
-// deadline in the past makes the netpoller release the goroutine.
-func (r *Reactor) kick() {
-	if err := r.epFile.SetReadDeadline(time.Unix(1, 0)); err != nil {
-		panic("reactor: wake-up: " + err.Error())
-	}
+	return w.verdict != sleep
 }
 
 // yield lets every runnable goroutine go first. runtime.Gosched queues behind

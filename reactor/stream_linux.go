@@ -30,6 +30,8 @@ type FD struct {
 
 	// direct says that writes go straight to the kernel, see SetDirectWrites.
 	direct bool
+	// exact says that no read may receive more than was asked for, see ControlWhole.
+	exact bool
 
 	// background says that reads of one byte are interrupted by deadlines, as those
 	// are that net/http makes while a handler runs. It is guarded by rd.call.
@@ -72,8 +74,10 @@ type side struct {
 // their system calls themselves: a connection for a single request, which has
 // arrived by the time it is accepted, needs no more than a recv, a send and a close.
 func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
+	inBubble() // notes it
 	fd := &FD{drains: tcp, chunkBuf: noBuffer}
 	fd.descriptor.init(r, sysfd)
+	fd.rd.alarm.owner, fd.wr.alarm.owner = fd, fd
 	fd.rd.op.init(fd, opRecv, sysfd)
 	fd.rd.ready = true // as far as is known
 	fd.wr.op.init(fd, opSend, sysfd)
@@ -92,8 +96,7 @@ func (fd *FD) waitReady(s *side) error {
 	if err := fd.watch(fdEvents); err != nil {
 		return err
 	}
-	s.state = waiting
-	s.expectToken()
+	s.startWaiting(fd.r)
 	return nil
 }
 
@@ -124,7 +127,7 @@ func (fd *FD) Read(p []byte) (int, error) {
 		fd.mu.Unlock()
 		return n, nil
 	}
-	s.op.pooled = len(p) < fd.r.smallRead
+	s.op.pooled = len(p) < fd.r.smallRead && !fd.exact
 	s.op.buf = p[:min(len(p), maxTransfer)]
 	fd.startRead() // unlocks
 	fd.background = fd.background || len(p) == 1 && s.err == os.ErrDeadlineExceeded
@@ -135,15 +138,20 @@ func (fd *FD) Read(p []byte) (int, error) {
 // held, and released.
 func (fd *FD) startRead() {
 	s := &fd.rd
+	direct := !fd.watched && !s.op.pooled
 	if !fd.watched && s.op.pooled {
 		// Only the engine gives out shared buffers. To be told that there is something
 		// to read costs no more than to run it here, and less of this goroutine's stack,
 		// whose doubling would be most of what an idle connection takes.
 		s.ready = false
 	}
-	s.op.gate = fd.background && fd.r.manyPs
+	s.op.now = fd.watched && s.ready
+	if s.op.now && !s.lease && fd.r.impatient.Load() {
+		direct, s.op.pooled = true, false
+	}
+	s.op.gate = fd.background && fd.r.manyPs.Load()
 	s.n = 0
-	fd.start(s, !fd.watched && !s.op.pooled) // unlocks
+	fd.start(s, direct) // unlocks
 }
 
 // Write writes all of p, or returns how much it wrote and why not more. Its
@@ -167,10 +175,21 @@ func (fd *FD) Write(p []byte) (int, error) {
 		fd.mu.Unlock()
 		return 0, err
 	}
-	s.n, fd.unsent = 0, p
+	fd.unsent = p
 	s.op.kind, s.op.buf = opSend, p[:min(len(p), maxTransfer)]
-	fd.start(s, fd.unbatched(len(p))) // unlocks
+	fd.startWrite(len(p)) // unlocks
 	return s.n, s.err
+}
+
+// startWrite starts the write of n bytes that wr.op describes. It is over on return.
+// fd.mu is held, and released.
+func (fd *FD) startWrite(n int) {
+	s := &fd.wr
+	s.n = 0
+	// A write that timed out has left the socket full. There may be room by now, and
+	// no event yet: those come when a third of the buffer is free.
+	s.ready = true
+	fd.start(s, fd.unbatched(n)) // unlocks
 }
 
 // unbatched reports whether a write of n bytes goes past the batches. fd.mu is
@@ -185,7 +204,7 @@ func (fd *FD) startable(s *side, honourDeadline bool) error {
 	switch {
 	case fd.closing:
 		return ErrClosed
-	case s.expired && honourDeadline:
+	case honourDeadline && s.expired():
 		return os.ErrDeadlineExceeded
 	}
 	return nil
@@ -211,7 +230,6 @@ func (fd *FD) start(s *side, direct bool) {
 			fd.r.runDirect(&s.op)
 		default:
 			fd.enqueue(s)
-			s.expectToken()
 			fd.mu.Unlock()
 			fd.r.submit(&s.op)
 		}
@@ -241,7 +259,6 @@ func (fd *FD) forget(s *side) {
 	s.op.buf = nil
 	if s == &fd.wr {
 		fd.unsent = nil
-		s.returnToken()
 	}
 }
 
@@ -342,13 +359,16 @@ func (fd *FD) complete(o *op) (again bool) {
 	case fd.closing:
 		s.settle(ErrClosed)
 		over, again = true, false
-	case s.expired:
+	case s.expired():
 		s.settle(os.ErrDeadlineExceeded)
 		over, again = true, false
 	case !again:
+		manual := s.manual && !fd.watched
 		if err := fd.waitReady(s); err != nil {
 			s.settle(err)
 			over = true
+		} else {
+			s.manual = manual // an impatient call waits like others
 		}
 	}
 	if again {
@@ -484,8 +504,8 @@ func (fd *FD) SetDeadline(t time.Time, read, write bool) error {
 		fd.mu.Unlock()
 		return ErrClosed
 	}
-	wakeRead := read && fd.setDeadline(&fd.rd, t)
-	wakeWrite := write && fd.setDeadline(&fd.wr, t)
+	wakeRead := read && fd.rd.setDeadline(fd.r, t)
+	wakeWrite := write && fd.wr.setDeadline(fd.r, t)
 	fd.timed.Store(fd.deadlines())
 	if wakeRead || wakeWrite {
 		fd.wakeWith(os.ErrDeadlineExceeded, wakeRead, wakeWrite) // unlocks
@@ -513,16 +533,14 @@ func (fd *FD) deadlines() (bits uint32) {
 	return bits
 }
 
-func (fd *FD) setDeadline(s *side, t time.Time) (wake bool) {
-	wake, arm := s.waiter.setDeadline(t)
-	if arm > 0 {
-		s.startTimer(arm, func() {
-			fd.mu.Lock()
-			wake := s.fired()
-			fd.wakeWith(os.ErrDeadlineExceeded, wake && s == &fd.rd, wake && s == &fd.wr)
-		})
+// alarm implements eventHandler.
+func (fd *FD) alarm(w *waiter) {
+	fd.mu.Lock()
+	wake := w.rung(fd.r)
+	if fd.closing {
+		fd.giveUp()
 	}
-	return wake
+	fd.wakeWith(os.ErrDeadlineExceeded, wake && w == &fd.rd.waiter, wake && w == &fd.wr.waiter) // unlocks
 }
 
 // wakeWith ends the parked calls named with err. fd.mu is held, and released.
@@ -557,34 +575,35 @@ func (fd *FD) CloseThen(done func() error) error {
 		return ErrClosed
 	}
 	fd.timed.Store(closingBit)
-	quiet := fd.quiet
-	busy, stuck := fd.linger()
 	fd.dropChunk()
-	fd.wakeWith(ErrClosed, fd.rd.interrupt(), fd.wr.interrupt()) // unlocks
-	finish := func() error {
-		err := errjoin.Join(fd.closeError(), fd.finishClose(quiet))
-		fd.r.slots.gone()
-		if done != nil {
-			err = errjoin.Join(err, done())
-		}
-		return err
+	fd.wakeWith(ErrClosed, fd.rd.interrupt(fd.r), fd.wr.interrupt(fd.r)) // unlocks
+	fd.mu.Lock()
+	if fd.awaitQuiet(fd.stuck) {
+		fd.mu.Unlock()
+		return fd.finish(done)
 	}
-	if !busy {
-		return finish()
-	}
-	select {
-	case <-quiet:
-		return finish()
-	case <-stuck:
-	}
-	timer := time.AfterFunc(fd.lingerTime(), fd.abandon)
+	// The watcher that waits for room in the socket sees to the alarm.
+	fd.r.alarms.set(monotonic()+fd.lingerTime(), &fd.wr.waiter)
+	fd.mu.Unlock()
 	go func() {
-		<-quiet
-		timer.Stop()
+		fd.mu.Lock()
+		fd.awaitQuiet(nil)
+		fd.r.alarms.drop(&fd.wr.waiter)
+		fd.mu.Unlock()
 		// Nobody is left to be told of an error.
-		_ = finish()
+		_ = fd.finish(done)
 	}()
 	return nil
+}
+
+// finish is the rest of a Close, once nobody holds the descriptor.
+func (fd *FD) finish(done func() error) error {
+	err := errjoin.Join(fd.closeError(), fd.finishClose())
+	fd.r.slots.gone()
+	if done != nil {
+		err = errjoin.Join(err, done())
+	}
+	return err
 }
 
 // SetDirectWrites has a Write that finds room in the socket make its system call
@@ -611,11 +630,8 @@ func (fd *FD) Shutdown(how int) error {
 		fd.mu.Unlock()
 		return ErrClosed
 	}
-	fd.hold(1)
-	fd.mu.Unlock()
-	errno := fd.r.runSolo(opShutdown, int(fd.sysfd), uint8(how))
-	fd.mu.Lock()
-	fd.unhold(1)
+	// It does not block, and in a batch it would wait for the loop's next turn.
+	errno := sysShutdown(fd.sysfd, how)
 	fd.mu.Unlock()
 	if errno != 0 {
 		return errno

@@ -919,11 +919,23 @@ func TestNoAllocations(t *testing.T) {
 		}); n != 0 {
 			t.Errorf("setting a past deadline and none allocates %v times", n)
 		}
-		parks := r.Stats().Parks
+		// With two calls parked, the loop stays. Each kick makes it go round once.
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		for range 2 {
+			b, peer := tcpPair(t, r)
+			defer unix.Shutdown(peer, unix.SHUT_WR)
+			wg.Go(func() {
+				if _, err := b.Read(make([]byte, 1000)); err != io.EOF {
+					t.Errorf("Read: %v, want EOF", err)
+				}
+			})
+		}
+		awaitLoop(t, r)
+		parks := r.n.parks.Load()
 		if n := testing.AllocsPerRun(50, func() {
-			// Each kick makes the reactor go round once and park again, or retire.
+			r.alarms.kick()
 			for p := parks; p == parks; parks = r.n.parks.Load() {
-				r.activate()
 				time.Sleep(10 * time.Microsecond)
 			}
 		}); n != 0 {

@@ -92,14 +92,15 @@ func sysListenInfo(fd int32, info *listenInfo) syscall.Errno {
 	return errno
 }
 
-func sysShutdown(fd int32, how uint8) int32 {
-	return result(rawCall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0, 0, 0, 0))
+func sysShutdown(fd int32, how int) syscall.Errno {
+	_, errno := rawCall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0, 0, 0, 0)
+	return errno
 }
 
 // sysClose does not retry: on Linux the descriptor is gone even after EINTR.
-func sysClose(fd int32) int32 {
-	n, _, errno := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
-	return result(int(n), errno)
+func sysClose(fd int32) syscall.Errno {
+	_, _, errno := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+	return errno
 }
 
 // sysEpollPoll collects ready descriptors without waiting.

@@ -60,7 +60,7 @@ func (e *syscallEngine) run(o *op) {
 	case opAccept:
 		o.finish(sysAccept(o.sysfd, o.sa))
 	default:
-		runDirect(o)
+		panic("reactor: op kind without an implementation")
 	}
 }
 
@@ -85,17 +85,4 @@ func (e *syscallEngine) recvPooled(o *op) {
 		o.drained = int(n) < len(chunk)
 	}
 	o.finish(n)
-}
-
-// runDirect runs the kinds that are system calls in both engines or that the
-// ring has no better form for.
-func runDirect(o *op) {
-	switch o.kind {
-	case opShutdown:
-		o.finish(sysShutdown(o.sysfd, o.how))
-	case opClose:
-		o.finish(sysClose(o.sysfd))
-	default:
-		panic("reactor: op kind without an implementation")
-	}
 }

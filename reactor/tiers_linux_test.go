@@ -25,7 +25,6 @@ func TestWithoutFeature(t *testing.T) {
 		"provided":      func(t *tiers) { t.provided = false },
 		"nonempty":      func(t *tiers) { t.nonempty = false },
 		"accept":        func(t *tiers) { t.ops &^= 1 << opAccept },
-		"close":         func(t *tiers) { t.ops &^= 1 << opClose },
 		"sendmsg":       func(t *tiers) { t.ops &^= 1 << opSendv },
 		"all but those": func(t *tiers) { *t = tiers{ops: 1<<opRecv | 1<<opSend} },
 	} {
@@ -290,7 +289,7 @@ func TestProbeReport(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if len(names) < 8 || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
+	if len(names) < 7 || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
 		t.Errorf("features %q", names)
 	}
 	for _, errno := range []error{unix.EMFILE, unix.ENOMEM} {

@@ -373,8 +373,6 @@ func (e *uring) fill(sqe *iouring.SubmissionQueueEntry64, o *op) bool {
 		// O_NONBLOCK on the listener is not enough: without this flag, an accept that
 		// finds no connection is left armed in the kernel.
 		sqe.SetIoprio(ioringAcceptDontwait)
-	case opClose:
-		sqe.PrepOperation(iouring.IORING_OP_CLOSE, o.sysfd, 0, 0, 0)
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,7 +27,9 @@ import (
 type vigil struct {
 	armed  atomic.Bool // the timer is set
 	worked atomic.Bool // since the timer was set
-	timer  *time.Timer
+
+	mu    sync.Mutex
+	timer *time.Timer // nil: nothing has worked yet
 }
 
 // vigilance is how long the monitor may sleep while there is work. It is the time
@@ -34,14 +37,7 @@ type vigil struct {
 const vigilance = 10 * time.Millisecond
 
 // monitor is the process's, as the thread it is about.
-var monitor = newVigil()
-
-func newVigil() *vigil {
-	v := new(vigil)
-	v.timer = time.AfterFunc(time.Hour, v.fire)
-	v.timer.Stop()
-	return v
-}
+var monitor vigil
 
 // keep is called by a watcher that has been asleep. Anything may be woken next.
 func (v *vigil) keep() {
@@ -57,12 +53,24 @@ func (v *vigil) keep() {
 func (v *vigil) begin() {
 	v.worked.Store(false)
 	_, _, _ = syscall.Syscall(unix.SYS_GETPID, 0, 0, 0) // which cannot fail
-	v.timer.Reset(vigilance)
+	if inBubble() { // whose timers follow its own clock
+		v.armed.Store(false)
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.timer == nil {
+		v.timer = time.AfterFunc(vigilance, v.fire)
+	} else {
+		v.timer.Reset(vigilance)
+	}
 }
 
 // fire is what the timer runs.
 func (v *vigil) fire() {
 	if v.worked.Swap(false) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
 		v.timer.Reset(vigilance)
 		return
 	}

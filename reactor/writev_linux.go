@@ -88,13 +88,13 @@ func (fd *FD) Writev(bufs [][]byte) (n int, err error) {
 	if fd.vec == nil {
 		fd.vec = new(iovecs)
 	}
-	s.n, fd.unsent, fd.vec.left = 0, nil, bufs
+	fd.unsent, fd.vec.left = nil, bufs
 	if fd.vec.load() {
 		s.op.kind, s.op.buf = opSend, nil // nothing, as Write does it
 	} else {
 		s.op.kind, s.op.msg = opSendv, &fd.vec.msg
 	}
-	fd.start(s, fd.unbatched(total)) // unlocks
+	fd.startWrite(total) // unlocks
 	clear(fd.vec.vec)
 	fd.vec.left = nil
 	return s.n, s.err

@@ -25,7 +25,7 @@ func TestWatchersChange(t *testing.T) {
 func testWatchersChange(t *testing.T, writeBuffer int) {
 	engines(t, func(t *testing.T, kind EngineKind) {
 		r := newReactor(t, kind)
-		r.lonelyParks = 1 // before any traffic: retire at the first chance
+		r.limit = 1 // before any traffic: retire at the first chance
 		const conns, rounds = 3, 1500
 		within(t, "the traffic", func() {
 			var wg sync.WaitGroup
@@ -193,7 +193,22 @@ func awaitLeader(t testing.TB, r *Reactor, c *waiter) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); r.asleep.Load() != c; runtime.Gosched() {
 		if time.Now().After(end) {
-			t.Fatalf("the call does not lead: state %d, %d parked", r.state.Load(), r.parked.Load())
+			t.Fatalf("the call does not lead: watcher %d, %d parked", r.watcher.Load(), r.parked.Load())
+		}
+	}
+}
+
+// awaitLoop waits until the reactor's goroutine is asleep.
+func awaitLoop(t testing.TB, r *Reactor) {
+	t.Helper()
+	asleep := func() bool {
+		r.handoff.mu.Lock()
+		defer r.handoff.mu.Unlock()
+		return r.watcher.Load() == watchedByLoop && !r.running
+	}
+	for end := time.Now().Add(20 * time.Second); !asleep(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("the loop does not sleep: watcher %d, %d parked", r.watcher.Load(), r.parked.Load())
 		}
 	}
 }
@@ -203,7 +218,7 @@ func awaitLeader(t testing.TB, r *Reactor, c *waiter) {
 func TestBufferedWriteWhileRetiring(t *testing.T) {
 	engines(t, func(t *testing.T, kind EngineKind) {
 		r := newReactor(t, kind)
-		r.lonelyParks = 1
+		r.limit = 1
 		fd, peer := tcpPair(t, r)
 		if err := fd.SetWriteBuffering(1000); err != nil {
 			t.Fatal(err)
@@ -260,7 +275,7 @@ func TestNobodyWaitsForBufferedWrites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			engines(t, func(t *testing.T, kind EngineKind) {
 				r := newReactor(t, kind)
-				r.lonelyParks = 1
+				r.limit = 1
 				fd, peer := freshPair(t, r)
 				if err := fd.SetWriteBuffering(len(want) + 1); err != nil {
 					t.Fatal(err)

@@ -1,0 +1,263 @@
+package reactor
+
+import (
+	"container/heap"
+	"errors"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// alarms has a reactor's watcher look at waiting calls when their deadlines pass.
+//
+// A call that waits has an alarm that is due no later than its deadline; a call that
+// does not wait needs none, since it looks at the clock when it starts. An alarm stays
+// when the deadline is put off, as it is for each request of a server: when it is due,
+// it is set again. So a deadline mostly costs nothing but its assignment.
+//
+// There are no timers. The watcher waits on the epoll descriptor through Go's
+// netpoller, and that wait has a deadline: the next alarm's, or, as a kick, one in the
+// past. Deadlines of the netpoller follow the real clock inside a testing/synctest
+// bubble, too, like those of package net's connections.
+type alarms struct {
+	next atomic.Int64 // when the first is due, on the clock of monotonic; 0: none
+
+	mu     sync.Mutex
+	heap   alarmHeap
+	file   *os.File // the epoll descriptor
+	kicked bool     // the file's deadline is in the past
+}
+
+// alarm is a waiter's place in alarms.
+type alarm struct {
+	owner eventHandler
+	at    time.Duration // 0: not set. Written with both locks, the descriptor's and alarms.mu, while it is in the heap.
+	place int32         // in the heap, plus 1; 0: not in it. Guarded by alarms.mu.
+}
+
+// set has w.owner's method alarm called at the given time, or earlier if that was
+// asked for before. The mutex of w's descriptor is held.
+func (a *alarms) set(at time.Duration, w *waiter) {
+	if w.alarm.at != 0 && w.alarm.at <= at {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w.alarm.at = at
+	if w.alarm.place > 0 {
+		heap.Fix(&a.heap, int(w.alarm.place-1))
+	} else {
+		heap.Push(&a.heap, w)
+	}
+	if w.alarm.place == 1 {
+		a.rearm()
+	}
+}
+
+// drop takes w's alarm back. The mutex of w's descriptor is held.
+func (a *alarms) drop(w *waiter) {
+	if w.alarm.at == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w.alarm.at = 0
+	if w.alarm.place == 0 {
+		return // it is due, and on its way to the owner
+	}
+	first := w.alarm.place == 1
+	heap.Remove(&a.heap, int(w.alarm.place-1))
+	if first {
+		a.rearm()
+	}
+}
+
+// pop takes the alarm that is due first, if it is due by now.
+func (a *alarms) pop(now time.Duration) *waiter {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.heap) == 0 || a.heap[0].alarm.at > now {
+		return nil
+	}
+	w := heap.Pop(&a.heap).(*waiter)
+	a.rearm()
+	return w
+}
+
+// rang says that w's owner has heard of its alarm. The mutex of w's descriptor is
+// held.
+func (a *alarms) rang(w *waiter) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if w.alarm.place == 0 { // else it has been set again
+		w.alarm.at = 0
+	}
+}
+
+// rearm makes the file's deadline the first alarm's. mu is held.
+func (a *alarms) rearm() {
+	var at time.Duration
+	if len(a.heap) > 0 {
+		at = a.heap[0].alarm.at
+	}
+	a.next.Store(int64(at))
+	switch {
+	case a.kicked: // and is rearmed by waited
+	case at == 0:
+		a.setFile(time.Time{})
+	default:
+		// The one form that means the same inside a synctest bubble and outside.
+		a.setFile(time.Now().Add(max(at-monotonic(), 0)))
+	}
+}
+
+// kick makes a watcher run that sleeps or is about to. It costs no system call: a
+// deadline in the past makes the netpoller release the goroutine.
+func (a *alarms) kick() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.kicked {
+		a.kicked = true
+		a.setFile(longAgo)
+	}
+}
+
+// waited is called by a watcher with the end of its wait. If that was a kick, the
+// next wait is possible again; a kick that comes afterwards ends that one.
+func (a *alarms) waited(err error) {
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		panic("reactor: waiting on the epoll descriptor: " + err.Error())
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.kicked {
+		a.kicked = false
+		a.rearm()
+	}
+}
+
+// setFile sets the file's deadline. mu is held.
+func (a *alarms) setFile(t time.Time) {
+	// Whoever ends a call may come to kick its watcher after that has gone, and the
+	// reactor with it: then there is nobody to be kicked.
+	if err := a.file.SetReadDeadline(t); err != nil && !errors.Is(err, os.ErrClosed) {
+		panic("reactor: setting the epoll descriptor's deadline: " + err.Error())
+	}
+}
+
+// fireAlarms looks at the calls whose alarms are due. The caller is the watcher.
+func (r *Reactor) fireAlarms() {
+	next := r.alarms.next.Load()
+	if next == 0 {
+		return
+	}
+	now := monotonic()
+	if now < time.Duration(next) {
+		return
+	}
+	for w := r.alarms.pop(now); w != nil; w = r.alarms.pop(now) {
+		w.alarm.owner.alarm(w)
+	}
+}
+
+// alarmHeap implements heap.Interface.
+type alarmHeap []*waiter
+
+func (h alarmHeap) Len() int           { return len(h) }
+func (h alarmHeap) Less(i, j int) bool { return h[i].alarm.at < h[j].alarm.at }
+
+func (h alarmHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].alarm.place, h[j].alarm.place = int32(i+1), int32(j+1)
+}
+
+func (h *alarmHeap) Push(w any) {
+	*h = append(*h, w.(*waiter))
+	w.(*waiter).alarm.place = int32(len(*h))
+}
+
+func (h *alarmHeap) Pop() any {
+	old := *h
+	w := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	w.alarm.place = 0
+	return w
+}
+
+// longAgo is what net/http, for each request, and others set to interrupt a call.
+// To recognise it saves reading the clock, the slowest step here.
+var longAgo = time.Unix(1, 0)
+
+// past is a deadline that has passed, on the clock of monotonic.
+const past time.Duration = 1
+
+var (
+	processStart   = time.Now()
+	processStartTS = clockMonotonic()
+)
+
+// longestRun is longer than any process runs.
+const longestRun = 10 * 365 * 24 * time.Hour
+
+// monotonic is a clock that started with the program and is never 0. It is a
+// third of the size of a time.Time.
+func monotonic() time.Duration {
+	d := time.Since(processStart)
+	if d < 0 || d > longestRun { // the clock of a synctest bubble
+		d = clockMonotonic() - processStartTS
+	}
+	return d + 1
+}
+
+// clockMonotonic asks the kernel for the clock that package time's monotonic readings
+// are from.
+func clockMonotonic() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		panic("reactor: clock_gettime: " + err.Error()) // Linux has had this clock since 2.6
+	}
+	return time.Duration(ts.Nano())
+}
+
+// toMonotonic returns t on the clock of monotonic.
+func toMonotonic(t time.Time) time.Duration {
+	if hasMonotonic(t) {
+		d := t.Sub(processStart)
+		if d < math.MaxInt64 {
+			d++ // as monotonic does
+		}
+		return max(d, past)
+	}
+	// It is from a wall clock, or of a synctest bubble: what counts is how far away it
+	// is, as in package net.
+	d := time.Until(t)
+	if d <= 0 {
+		return past
+	}
+	now := monotonic()
+	return now + min(d, math.MaxInt64-now)
+}
+
+// hasMonotonic reports whether t has a reading of the monotonic clock.
+func hasMonotonic(t time.Time) bool { return t != t.Round(0) }
+
+// inBubble reports whether the calling goroutine is in a testing/synctest bubble:
+// times made there have no monotonic reading.
+func inBubble() bool {
+	if hasMonotonic(time.Now()) {
+		return false
+	}
+	bubbles.Store(true)
+	return true
+}
+
+// bubbles says that the process has had a synctest bubble, as far as is known.
+var bubbles atomic.Bool
