@@ -30,30 +30,26 @@ func (c *Conn) SetWriteBuffering(bytes int) error {
 	if !c.ok() {
 		return syscall.EINVAL
 	}
-	if err := checkWriteBuffer("SetWriteBuffering", bytes); err != nil {
-		return c.setError("", err)
+	if bytes != 0 && !validWriteBuffer(bytes) {
+		return c.setError("", fmt.Errorf("netring: SetWriteBuffering: the size is %d; use 0 for none, or %d to %d bytes", bytes, minWriteBuffer, maxWriteBuffer))
 	}
 	err := c.fd.SetWriteBuffering(bytes)
 	runtime.KeepAlive(c)
 	return c.setError("", err)
 }
 
-// writeBuffer is the write buffer of a connection whose listener or dialer asks
-// for own, on p.
-func (p *Poller) writeBuffer(what string, own int) (int, error) {
+// writeBuffer is the write buffer of a connection whose listener or dialer asks, in the
+// named field, for own, on p.
+func (p *Poller) writeBuffer(field string, own int) (int, error) {
 	switch {
 	case own == 0:
-		return p.buffer, nil
+		return p.cfg.WriteBuffer, nil
 	case own < 0:
 		return 0, nil
+	case !validWriteBuffer(own):
+		return 0, fmt.Errorf("netring: %s is %d; use 0 for the Poller's size, a negative value for none, or %d to %d bytes", field, own, minWriteBuffer, maxWriteBuffer)
 	}
-	return own, checkWriteBuffer(what, own)
+	return own, nil
 }
 
-// checkWriteBuffer says what is wrong with a size.
-func checkWriteBuffer(what string, bytes int) error {
-	if bytes != 0 && (bytes < minWriteBuffer || bytes > maxWriteBuffer) {
-		return fmt.Errorf("netring: %s: %d bytes: want 0 (none) or %d to %d", what, bytes, minWriteBuffer, maxWriteBuffer)
-	}
-	return nil
-}
+func validWriteBuffer(bytes int) bool { return bytes >= minWriteBuffer && bytes <= maxWriteBuffer }

@@ -14,7 +14,8 @@ type Config struct {
 
 	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P, see
 	// runtime.GOMAXPROCS, but not more than there are CPUs, see runtime.NumCPU: those
-	// that share a CPU have fewer operations per batch.
+	// that share a CPU have fewer operations per batch. If GOMAXPROCS grows, the next
+	// Listen or Dial adds reactors.
 	Reactors int
 
 	// Buffers is the number of receive buffers that a reactor's connections share
@@ -50,6 +51,9 @@ const (
 	maxWriteBuffer = 16 << 20
 )
 
+// defaultReactors is the number of reactors for Config.Reactors 0.
+func defaultReactors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU(), maxReactors) }
+
 // withDefaults returns the configuration with zero fields filled in and the
 // environment's say in it, or says what is wrong with it. The limits of the
 // buffers are those of package bufring, which says so itself.
@@ -67,7 +71,7 @@ func (c Config) withDefaults() (_ Config, err error) {
 		return c, fmt.Errorf("netring: Config.Reactors is %d: want 0 (one for each P) to %d", c.Reactors, maxReactors)
 	}
 	if c.Reactors == 0 {
-		c.Reactors = min(runtime.GOMAXPROCS(0), runtime.NumCPU(), maxReactors)
+		c.Reactors = defaultReactors()
 	}
 	if c.Buffers < 0 || c.Buffers > 1<<15 || c.Buffers&(c.Buffers-1) != 0 {
 		return c, fmt.Errorf("netring: Config.Buffers is %d: want 0 (%d) or a power of two up to 32768", c.Buffers, defaultBuffers)
@@ -79,7 +83,7 @@ func (c Config) withDefaults() (_ Config, err error) {
 		return c, fmt.Errorf("netring: Config.BufferSize is %d bytes: want 0 (%d) or 512 to 1048576", c.BufferSize, defaultBufferSize)
 	}
 	if c.WriteBuffer != 0 && (c.WriteBuffer < minWriteBuffer || c.WriteBuffer > maxWriteBuffer) {
-		return c, fmt.Errorf("netring: Config.WriteBuffer is %d bytes: want 0 (none) or %d to %d", c.WriteBuffer, minWriteBuffer, maxWriteBuffer)
+		return c, fmt.Errorf("netring: Config.WriteBuffer is %d; use 0 for none, or %d to %d bytes", c.WriteBuffer, minWriteBuffer, maxWriteBuffer)
 	}
 	if c.BufferSize == 0 {
 		c.BufferSize = defaultBufferSize

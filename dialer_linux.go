@@ -24,17 +24,23 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
 	}
+	placed := false
+	defer func() {
+		if !placed { // also if Control panics or ends the goroutine
+			// Package net's error is what callers know; a failure to end the default
+			// Poller cannot be told next to it without changing its type.
+			_ = p.release()
+		}
+	}()
 	sc, err := std.DialContext(ctx, network, address)
 	if err != nil || p.std {
-		// Package net's error is what callers know; a failure to end the default
-		// Poller cannot be told next to it without changing its type.
-		_ = p.release()
 		return sc, err
 	}
 	c, err := takeOverConn(p, network, sc, buffer)
 	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Source: sc.LocalAddr(), Addr: sc.RemoteAddr(), Err: errjoin.Join(err, p.release())}
+		return nil, &net.OpError{Op: "dial", Net: network, Source: sc.LocalAddr(), Addr: sc.RemoteAddr(), Err: err}
 	}
+	placed = true
 	return c, nil
 }
 

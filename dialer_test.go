@@ -405,11 +405,7 @@ func TestDialWithBadPoller(t *testing.T) {
 	c, err := Dial("tcp", ln.Addr().String())
 	must(t, err)
 	must(t, c.Close())
-	defaultPoller.mu.Lock()
-	defer defaultPoller.mu.Unlock()
-	if defaultPoller.p != nil {
-		t.Error("the default Poller is still there")
-	}
+	awaitNoDefaultPoller(t)
 }
 
 func TestRow14UnixDial(t *testing.T) {

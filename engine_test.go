@@ -52,6 +52,7 @@ func TestEngineNet(t *testing.T) {
 
 // A typing error must not pass for a choice.
 func TestEngineEnvInvalid(t *testing.T) {
+	awaitNoDefaultPoller(t)
 	t.Setenv(EngineEnv, "urign")
 	_, perr := NewPoller(Config{})
 	_, lerr := Listen("tcp", "127.0.0.1:0")
@@ -91,6 +92,7 @@ func TestEngineText(t *testing.T) {
 
 // Probe and a Poller agree.
 func TestProbe(t *testing.T) {
+	awaitNoDefaultPoller(t)
 	r, err := Probe()
 	if err != nil {
 		t.Fatal(err)

@@ -161,7 +161,7 @@ func adopt(t testing.TB, p *Poller, tc *net.TCPConn) *Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConn(p, sysfd, true, "tcp", tc.LocalAddr(), tc.RemoteAddr(), p.buffer)
+	c, err := newConn(p, sysfd, true, "tcp", tc.LocalAddr(), tc.RemoteAddr(), p.cfg.WriteBuffer)
 	if err != nil {
 		t.Fatal(errors.Join(err, unix.Close(sysfd)))
 	}
@@ -188,7 +188,7 @@ func writeOut(c net.Conn, p []byte) (int, error) {
 func closeQuietly(t testing.TB, c interface{ Close() error }) {
 	t.Helper()
 	err := c.Close()
-	if nc, ok := c.(*Conn); ok && nc.poller.buffer > 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
+	if nc, ok := c.(*Conn); ok && nc.poller.cfg.WriteBuffer > 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
 		return // of a buffered write that nobody was told of yet
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) {
@@ -211,6 +211,23 @@ func serveConns(ln net.Listener, f func(c net.Conn)) {
 			f(c)
 		})
 	}
+}
+
+// awaitNoDefaultPoller waits until the default Poller is gone. It lingers after its
+// last use.
+func awaitNoDefaultPoller(t testing.TB) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); currentDefaultPoller() != nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the default Poller does not go")
+		}
+	}
+}
+
+func currentDefaultPoller() *Poller {
+	defaultPoller.mu.Lock()
+	defer defaultPoller.mu.Unlock()
+	return defaultPoller.p
 }
 
 // within runs f and fails the test if it takes longer than anything here should.

@@ -28,18 +28,24 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}
+	placed := false
+	defer func() {
+		if !placed { // also if Control panics or ends the goroutine
+			// Package net's error is what callers know; a failure to end the default
+			// Poller cannot be told next to it without changing its type.
+			_ = p.release()
+		}
+	}()
 	std := lc.netListenConfig()
 	sl, err := std.Listen(ctx, network, address)
 	if err != nil || p.std {
-		// Package net's error is what callers know; a failure to end the default
-		// Poller cannot be told next to it without changing its type.
-		_ = p.release()
 		return sl, err
 	}
 	l, err := takeOver(p, sl, lc)
 	if err != nil {
-		return nil, listenError(network, sl.Addr(), errjoin.Join(err, p.release()))
+		return nil, listenError(network, sl.Addr(), err)
 	}
+	placed = true
 	l.net, l.buffer = network, buffer
 	return l, nil
 }

@@ -200,16 +200,7 @@ func TestRow04AcceptedBeforeClose(t *testing.T) {
 	// The default Poller has no other connection left when the listener is closed.
 	t.Run("default Poller", func(t *testing.T) {
 		test(t, &stack{name: "default", poller: new(Poller), isDefault: true})
-		within(t, "the default Poller's end", func() {
-			for current := (*Poller)(nil); ; time.Sleep(time.Millisecond) {
-				defaultPoller.mu.Lock()
-				current = defaultPoller.p
-				defaultPoller.mu.Unlock()
-				if current == nil {
-					return
-				}
-			}
-		})
+		awaitNoDefaultPoller(t)
 	})
 }
 

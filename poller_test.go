@@ -12,8 +12,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/netring-go/netring/reactor"
 
 	"github.com/netring-go/netring/internal/leakcheck"
 )
@@ -41,7 +44,7 @@ func TestConfigOutOfRange(t *testing.T) {
 		if err == nil {
 			p.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "want ") {
+		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "want ") && !strings.Contains(err.Error(), "use ") {
 			t.Errorf("%+v: %v; it should contain %q and what is wanted", tc.cfg, err, tc.want)
 		}
 	}
@@ -88,7 +91,8 @@ func TestPollerClose(t *testing.T) {
 		}
 		// What newPoller's cleanup would find closed.
 		s.poller.closed.Store(false)
-		s.poller.reactors, s.poller.acceptor = nil, nil
+		s.poller.reactors.Store(new([]*reactor.Reactor))
+		s.poller.acceptor = nil
 	})
 }
 
@@ -136,20 +140,13 @@ func TestPollerCloseRaces(t *testing.T) {
 	})
 }
 
-// The default Poller is there while something uses it, and then goes without a
-// trace.
+// The default Poller is there while something uses it, and a moment longer, without a
+// goroutine; then it goes without a trace.
 func TestDefaultPoller(t *testing.T) {
 	engines(t) // skips where netring is package net
 	leakcheck.Descriptors(t)
 	before := goleak.IgnoreCurrent()
-	current := func() *Poller {
-		defaultPoller.mu.Lock()
-		defer defaultPoller.mu.Unlock()
-		return defaultPoller.p
-	}
-	if current() != nil {
-		t.Fatal("there is a default Poller already")
-	}
+	awaitNoDefaultPoller(t)
 	for range 3 {
 		ln, err := Listen("tcp", "127.0.0.1:0")
 		must(t, err)
@@ -157,21 +154,30 @@ func TestDefaultPoller(t *testing.T) {
 		must(t, err)
 		server, err := ln.Accept()
 		must(t, err)
-		p := current()
+		p := currentDefaultPoller()
 		must(t, ln.Close())
-		if current() != p || p == nil {
+		time.Sleep(2 * defaultLinger) // not to wait for anything: the Poller must outlast it
+		if currentDefaultPoller() != p || p == nil {
 			t.Error("the default Poller went before its last connection")
 		}
 		if _, err := server.Write([]byte("x")); err != nil {
 			t.Errorf("after closing the listener: %v", err)
 		}
 		must(t, server.Close())
-		if current() != nil {
-			t.Error("the default Poller outlives its last connection")
-		}
 		must(t, client.Close())
 		if err := goleak.Find(before); err != nil {
 			t.Error(err)
+		}
+		// Who is next, and soon, has the same one.
+		ln, err = Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		if currentDefaultPoller() != p {
+			t.Error("the default Poller did not linger")
+		}
+		must(t, ln.Close())
+		awaitNoDefaultPoller(t)
+		if err := p.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the default Poller went unclosed: %v", err)
 		}
 	}
 }
@@ -214,7 +220,7 @@ func TestWriteBufferOfListenConfigAndDialer(t *testing.T) {
 					t.Errorf("%s, %d of its own: the buffer is %d, want %d", what, tc.own, got, tc.want)
 				}
 				must(t, c.(*Conn).SetWriteBuffering(0))
-				if err := c.(*Conn).SetWriteBuffering(5); err == nil || !strings.Contains(err.Error(), "5 bytes: want 0 (none) or 512") {
+				if err := c.(*Conn).SetWriteBuffering(5); err == nil || !strings.Contains(err.Error(), "the size is 5; use 0 for none, or 512") {
 					t.Errorf("SetWriteBuffering(5): %v", err)
 				}
 				must(t, c.Close())
@@ -222,11 +228,11 @@ func TestWriteBufferOfListenConfigAndDialer(t *testing.T) {
 			must(t, ln.Close())
 		}
 		lc := ListenConfig{Poller: p, WriteBuffer: 1}
-		if _, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "ListenConfig.WriteBuffer: 1 bytes") {
+		if _, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "ListenConfig.WriteBuffer is 1; use 0 for the Poller's size") {
 			t.Errorf("Listen: %v", err)
 		}
 		d := Dialer{Poller: p, WriteBuffer: 1}
-		if _, err := d.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "Dialer.WriteBuffer: 1 bytes") {
+		if _, err := d.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "Dialer.WriteBuffer is 1; use 0 for the Poller's size") {
 			t.Errorf("Dial: %v", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package netring
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -12,7 +13,8 @@ import (
 
 // Probe reports what netring finds on this system: the kernel, each feature of
 // io_uring that it uses, the limits that bear on it, and what EngineAuto is here
-// and why. It tries features on a throw-away ring, once in a process; where the
+// and why: the default Poller's engine, which is made for the purpose if it does not
+// exist. Probe tries features on a throw-away ring, once in a process; where the
 // environment asks for "syscall" or "net", it does not touch io_uring.
 //
 // It fails if the environment asks for an engine that does not exist.
@@ -28,15 +30,20 @@ func Probe() (*Report, error) {
 	}
 	features, unavailable := reactor.Probe()
 	r.Features = features
-	switch {
-	case unavailable == nil:
-		r.Engine, r.Reason = EngineURing, "io_uring is available"
-	case engine == EngineAuto:
-		r.Engine, r.Reason = EngineSyscall, unavailable.Error()
-	default:
+	if unavailable != nil && engine == EngineURing {
 		r.Reason = fmt.Sprintf("%s=%v, although %v", EngineEnv, engine, unavailable)
+		return r, nil
 	}
-	return r, nil
+	// What counts is what a Poller gets, which needs a ring for each reactor: so one is
+	// made, unless the default one has been.
+	p, err := acquire(nil)
+	if err != nil {
+		r.Reason = err.Error()
+		return r, nil
+	}
+	s := p.Stats()
+	r.Engine, r.Reason = s.Engine, cmp.Or(s.EngineReason, "io_uring is available")
+	return r, p.release()
 }
 
 func kernelRelease() string {

@@ -21,17 +21,25 @@ var (
 // ReadFrom implements io.ReaderFrom: it sends what r has until its end. Files,
 // also inside an io.LimitedReader or behind any syscall.Conn, go by sendfile(2),
 // connections of netring and net by splice(2), and the rest through memory. Write
-// deadlines and Close end it in the middle of a transfer.
+// deadlines and Close end it in the middle of a transfer. Other calls may write
+// to the connection while it waits for r.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
 	}
 	n, err := c.readFrom(r)
 	runtime.KeepAlive(c)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF && c.isTCP() {
 		err = c.opError("readfrom", "", err)
 	}
 	return n, err
+}
+
+// isTCP reports whether c is a TCP connection. Package net's unix connections have
+// neither ReadFrom nor WriteTo: errors of copying are those of Read and Write there.
+func (c *Conn) isTCP() bool {
+	_, ok := c.laddr.(*net.TCPAddr)
+	return ok
 }
 
 func (c *Conn) readFrom(r io.Reader) (int64, error) {
@@ -58,7 +66,8 @@ func (c *Conn) readFrom(r io.Reader) (int64, error) {
 // to be copied.
 func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err error) {
 	if src := sourceOf(r); src != nil {
-		return c.spliceFrom(src, limit)
+		n, handled, read, err := spliceBetween(src, c, limit, c.fd.Writing)
+		return n, handled, c.copyError(src, read, err)
 	}
 	sc, ok := r.(syscall.Conn)
 	if !ok {
@@ -74,7 +83,21 @@ func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err er
 	}); err == nil {
 		err = rerr
 	}
-	return n, handled, err
+	return n, handled, c.copyError(nil, false, err)
+}
+
+// copyError gives an error of moving bytes from src to c the shape that an error of
+// src's Read, if read is true, or c's Write has, if c is a unix connection. For TCP,
+// ReadFrom shapes it.
+func (c *Conn) copyError(src source, read bool, err error) error {
+	var oe *net.OpError
+	if err == nil || c.isTCP() || errors.As(err, &oe) {
+		return err
+	}
+	if read {
+		return src.readError(err)
+	}
+	return c.opError("write", "", err)
 }
 
 // source is a connection to splice from. It hands over what it has read ahead,
@@ -82,6 +105,7 @@ func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err er
 type source interface {
 	unread(limit int64, w io.Writer) (int64, error)
 	reading(body func(reactor.Waiting) error) error
+	readError(err error) error
 }
 
 // sourceOf returns r as a source, nil if it is none. Only types known to read
@@ -139,6 +163,8 @@ func (s ringSource) reading(body func(reactor.Waiting) error) error {
 	return err
 }
 
+func (s ringSource) readError(err error) error { return s.c.opError("read", "", err) }
+
 // stdConn is a connection of package net's.
 type stdConn interface {
 	net.Conn
@@ -157,13 +183,13 @@ func (s stdSource) reading(body func(reactor.Waiting) error) error {
 	return body(func(f func(int) bool) error { return rc.Read(func(fd uintptr) bool { return f(int(fd)) }) })
 }
 
-// spliceFrom is moveFrom for connections.
-func (c *Conn) spliceFrom(src source, limit int64) (n int64, handled bool, err error) {
-	return spliceBetween(src, c, limit, c.fd.Writing)
+func (s stdSource) readError(err error) error {
+	return &net.OpError{Op: "read", Net: s.c.LocalAddr().Network(), Source: s.c.LocalAddr(), Addr: s.c.RemoteAddr(), Err: err}
 }
 
-// spliceBetween moves bytes from src to dst, whose writes go through writing.
-func spliceBetween(src source, dst io.Writer, limit int64, writing func(func(reactor.Waiting) error) error) (n int64, handled bool, err error) {
+// spliceBetween moves up to limit bytes, if that is not negative, from src to dst,
+// whose writes go through writing. read says that an error is src's.
+func spliceBetween(src source, dst io.Writer, limit int64, writing reactor.Side) (n int64, handled, read bool, err error) {
 	for {
 		left := limit
 		if limit >= 0 {
@@ -172,23 +198,17 @@ func spliceBetween(src source, dst io.Writer, limit int64, writing func(func(rea
 		ahead, err := src.unread(left, dst)
 		n += ahead
 		if err != nil || limit >= 0 && n >= limit {
-			return n, true, err
+			return n, true, false, err
 		}
-		var moved int64
-		err = src.reading(func(read reactor.Waiting) error {
-			return writing(func(write reactor.Waiting) (err error) {
-				if limit >= 0 {
-					left = limit - n
-				}
-				moved, handled, err = reactor.Splice(write, read, left)
-				return err
-			})
-		})
+		if limit >= 0 {
+			left = limit - n
+		}
+		moved, handled, read, err := reactor.Splice(writing, src.reading, left)
 		n += moved
-		if moved == 0 && errors.Is(err, reactor.ErrUnread) {
+		if errors.Is(err, reactor.ErrUnread) {
 			continue // somebody else has read ahead in the meantime
 		}
-		return n, handled, err
+		return n, handled, read, err
 	}
 }
 
@@ -200,28 +220,32 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	}
 	n, err := c.writeTo(w)
 	runtime.KeepAlive(c)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF && c.isTCP() {
 		err = c.opError("writeto", "", err)
 	}
 	return n, err
 }
 
 func (c *Conn) writeTo(w io.Writer) (n int64, err error) {
+	src := ringSource{c}
 	if std := stdStream(w); std != nil {
 		rc, err := std.SyscallConn()
 		if err != nil {
 			return 0, err
 		}
-		var handled bool
-		n, handled, err = spliceBetween(ringSource{c}, std, -1, func(body func(reactor.Waiting) error) error {
+		n, handled, read, err := spliceBetween(src, std, -1, func(body func(reactor.Waiting) error) error {
 			return body(func(f func(int) bool) error { return rc.Write(func(fd uintptr) bool { return f(int(fd)) }) })
 		})
+		if err != nil && read && !c.isTCP() {
+			err = src.readError(err)
+		}
 		if handled || err != nil {
 			return n, err
 		}
+		rest, err := io.Copy(w, src)
+		return n + rest, err
 	}
-	rest, err := io.Copy(w, ringSource{c})
-	return n + rest, err
+	return io.Copy(w, src)
 }
 
 // stdStream returns w as a stream connection of package net's, nil if it is none.

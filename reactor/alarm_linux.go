@@ -28,7 +28,7 @@ type alarms struct {
 
 	mu     sync.Mutex
 	heap   alarmHeap
-	file   *os.File // the epoll descriptor
+	file   *os.File // the epoll descriptor; nil: closed
 	kicked bool     // the file's deadline is in the past
 }
 
@@ -145,11 +145,20 @@ func (a *alarms) waited(err error) {
 
 // setFile sets the file's deadline. mu is held.
 func (a *alarms) setFile(t time.Time) {
-	// Whoever ends a call may come to kick its watcher after that has gone, and the
-	// reactor with it: then there is nobody to be kicked.
-	if err := a.file.SetReadDeadline(t); err != nil && !errors.Is(err, os.ErrClosed) {
+	if a.file == nil {
+		return
+	}
+	if err := a.file.SetReadDeadline(t); err != nil {
 		panic("reactor: setting the epoll descriptor's deadline: " + err.Error())
 	}
+}
+
+// end is called before the file is closed. Whoever ends a call may come to kick its
+// watcher after that has gone, and the reactor with it: there is nobody to be kicked.
+func (a *alarms) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.file = nil
 }
 
 // fireAlarms looks at the calls whose alarms are due. The caller is the watcher.
@@ -258,6 +267,9 @@ func inBubble() bool {
 	bubbles.Store(true)
 	return true
 }
+
+// InBubble reports whether the calling goroutine is in a testing/synctest bubble.
+func InBubble() bool { return inBubble() }
 
 // bubbles says that the process has had a synctest bubble, as far as is known.
 var bubbles atomic.Bool

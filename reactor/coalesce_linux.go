@@ -115,6 +115,7 @@ func (fd *FD) retryFlush() bool {
 		return false
 	}
 	co.state = queued
+	fd.wr.ready = true // as far as is known
 	signal := fd.r.attended()
 	fd.mu.Unlock()
 	fd.r.obey(signal)

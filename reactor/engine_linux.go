@@ -21,7 +21,7 @@ type engine interface {
 
 // newEngine returns an engine of the given kind for batches of up to size ops,
 // with bufs registered where the kernel can choose from it. For Auto, reason
-// says why the ring was not to be had.
+// says why the ring is unavailable.
 func newEngine(kind EngineKind, size int, bufs *bufring.Ring) (e engine, reason, err error) {
 	switch kind {
 	case Syscall:
@@ -30,7 +30,10 @@ func newEngine(kind EngineKind, size int, bufs *bufring.Ring) (e engine, reason,
 		t, err := probe()
 		if err == nil {
 			var ring *uring
-			if ring, err = newURing(size, bufs, t); err == nil {
+			if err = withLateMemory(func() (err error) {
+				ring, err = newURing(size, bufs, t)
+				return err
+			}); err == nil {
 				return ring, nil, nil
 			}
 		}

@@ -312,6 +312,15 @@ func (h *handoff) idle() signal {
 	return kick
 }
 
+// waiting returns how many calls sleep, the leader's included.
+func (h *handoff) waiting() int {
+	n := int(h.parked.Load())
+	if h.watcher.Load() == watchedByLeader {
+		n++
+	}
+	return n
+}
+
 // close reports whether there is a watcher. If so, the caller kicks it and then waits
 // until it has left. No call may be parked, nor any begin.
 func (h *handoff) close() (watched bool) {

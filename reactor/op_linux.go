@@ -10,10 +10,10 @@ import (
 type opKind uint8
 
 const (
-	opRecv     opKind = iota // recv(2) into buf, or into a shared buffer
-	opSend                   // send(2) of buf
-	opSendv                  // sendmsg(2) of msg
-	opAccept                 // accept4(2); the peer's address goes to sa
+	opRecv   opKind = iota // recv(2) into buf, or into a shared buffer
+	opSend                 // send(2) of buf
+	opSendv                // sendmsg(2) of msg
+	opAccept               // accept4(2); the peer's address goes to sa
 )
 
 // noBuffer is op.bid where no provided buffer is involved.

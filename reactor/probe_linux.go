@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	iouring "github.com/iceber/iouring-go/syscall"
 	"golang.org/x/sys/unix"
@@ -30,14 +31,14 @@ type opSet uint16
 
 func (s opSet) has(k opKind) bool { return s&(1<<k) != 0 }
 
-// Unavailable is why the uring engine is not to be had. Its text says what can be
+// Unavailable is why the uring engine cannot be used. Its text says what can be
 // done about it.
 type Unavailable struct{ Err error }
 
 func (u *Unavailable) Unwrap() error { return u.Err }
 
 func (u *Unavailable) Error() string {
-	s := "io_uring is not to be had: " + u.Err.Error()
+	s := "io_uring is unavailable: " + u.Err.Error()
 	if r := u.remedy(); r != "" {
 		s += " (" + r + ")"
 	}
@@ -46,26 +47,62 @@ func (u *Unavailable) Error() string {
 
 // remedy says what usually is behind the error and how to change it.
 func (u *Unavailable) remedy() string {
-	const elsewise = "; or use the syscall engine, which EngineAuto does by itself"
 	switch {
 	case errors.Is(u.Err, unix.EPERM) || errors.Is(u.Err, unix.EACCES):
 		switch setting := Sysctl("io_uring_disabled"); setting {
 		case "1":
-			return "kernel.io_uring_disabled is 1: set it to 0, or run as a member of the group kernel.io_uring_group" + elsewise
+			return "kernel.io_uring_disabled is 1: set it to 0, or run as a member of the group kernel.io_uring_group"
 		case "2":
-			return "kernel.io_uring_disabled is 2: set it to 0" + elsewise
+			return "kernel.io_uring_disabled is 2: set it to 0"
 		}
-		return "a seccomp profile or a security module forbids it: admit io_uring_setup, io_uring_enter and io_uring_register, see docs/containers.md" + elsewise
+		return "a seccomp profile or a security module forbids it: admit io_uring_setup, io_uring_enter and io_uring_register, see docs/containers.md"
 	case errors.Is(u.Err, unix.ENOSYS):
-		return "the kernel was built without it or is older than Linux 5.6, or a sandbox hides it" + elsewise
+		return "the kernel was built without it or is older than Linux 5.6, or a sandbox hides it"
 	case errors.Is(u.Err, unix.ENOMEM):
-		return "before Linux 5.12 its memory counts against RLIMIT_MEMLOCK: raise that" + elsewise
+		return "each reactor's ring locks 8 KiB or more, which Linux before 5.12 and since 6.14 counts against RLIMIT_MEMLOCK" + memlock() + ": raise that limit, see docs/containers.md"
 	case errors.Is(u.Err, unix.EMFILE), errors.Is(u.Err, unix.ENFILE):
 		return "the limit of open files is reached: raise RLIMIT_NOFILE"
 	case errors.Is(u.Err, errors.ErrUnsupported):
-		return "it needs Linux 5.6" + elsewise
+		return "it needs Linux 5.6"
 	}
 	return ""
+}
+
+// memlock says what the limit is.
+func memlock() string {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l) != nil || l.Cur == unix.RLIM_INFINITY {
+		return ""
+	}
+	return fmt.Sprintf(", now %d KiB for all processes of the user", l.Cur>>10)
+}
+
+// ringClosed is when this process last closed a ring, on the clock of monotonic.
+var ringClosed atomic.Int64
+
+// The memory of a closed ring is given back some time after close(2): 12 to 27 ms later
+// where RLIMIT_MEMLOCK was used up (Linux 6.18).
+const (
+	ringClosedLately = time.Second
+	longestLateWait  = 64 * time.Millisecond
+)
+
+// withLateMemory calls make again while it fails for want of memory that a ring of this
+// process may be about to give back.
+func withLateMemory(make func() error) error {
+	err := make()
+	for wait := time.Millisecond; errors.Is(err, unix.ENOMEM) && wait <= longestLateWait; wait *= 2 {
+		closed := time.Duration(ringClosed.Load())
+		if closed == 0 || monotonic()-closed > ringClosedLately {
+			break
+		}
+		// Not time.Sleep, which follows a synctest bubble's clock. An interruption does
+		// no harm.
+		ts := unix.NsecToTimespec(int64(wait))
+		_ = unix.Nanosleep(&ts, nil)
+		err = make()
+	}
+	return err
 }
 
 // Sysctl reads one of the kernel's settings, "" where there is none.
@@ -97,7 +134,7 @@ func probe() (tiers, error) {
 }
 
 // Probe reports what the uring engine uses of io_uring and whether it is there,
-// and, as an *Unavailable, why the engine is not to be had at all.
+// and, as an *Unavailable, why the engine cannot be used at all.
 func Probe() ([]Feature, error) {
 	p := probeAll()
 	if p.err != nil {
@@ -115,22 +152,30 @@ func probeAll() *probed {
 	if p := cached.Load(); p != nil {
 		return p
 	}
-	p := runProbe()
+	var p *probed
+	_ = withLateMemory(func() error { // whose error is p.err
+		p = runProbe()
+		return p.err
+	})
 	if conclusive(p.err) {
 		cached.Store(p)
 	}
 	return p
 }
 
-// conclusive reports whether a later probe would end with err, too. A lack of
-// memory or descriptors passes.
+// conclusive reports whether a later probe would end with err, too. What the kernel
+// lacks and what a sandbox forbids stays so. Everything else may pass: a lack of
+// memory or descriptors, and whatever nobody has thought of.
 func conclusive(err error) bool {
-	for _, errno := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EAGAIN, unix.EINTR} {
+	if err == nil {
+		return true
+	}
+	for _, errno := range []error{unix.EPERM, unix.EACCES, unix.ENOSYS, unix.EINVAL, errors.ErrUnsupported} {
 		if errors.Is(err, errno) {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // runProbe tries everything on a throw-away ring.

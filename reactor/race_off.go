@@ -6,4 +6,8 @@ const raceBuild = false
 
 func raceWrite([]byte) {}
 
-func raceRead(int, []byte) {}
+type raceEnd struct{}
+
+func (*raceEnd) open() error      { return nil }
+func (*raceEnd) close() error     { return nil }
+func (*raceEnd) read(int, []byte) {}

@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"os"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -30,25 +31,26 @@ func raceWrite(p []byte) {
 	}
 }
 
-// raceRead is called after n bytes were read into p.
-func raceRead(n int, p []byte) {
+// raceEnd is a descriptor that a read of no bytes always succeeds on, for as long as
+// a reactor lives.
+type raceEnd struct{ fd int }
+
+func (e *raceEnd) open() error {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return os.NewSyscallError("pipe2", err)
+	}
+	e.fd = p[0]
+	return os.NewSyscallError("close", unix.Close(p[1]))
+}
+
+func (e *raceEnd) close() error { return os.NewSyscallError("close", unix.Close(e.fd)) }
+
+// read is called after n bytes were read into p.
+func (e *raceEnd) read(n int, p []byte) {
 	if n = min(n, len(p)); n > 0 { // a leased buffer is not the caller's
 		runtime.RaceWriteRange(unsafe.Pointer(unsafe.SliceData(p)), n)
 	}
-	if _, err := syscall.Read(racePipe, nil); err != nil {
-		panic("reactor: a read of no bytes failed: " + err.Error())
-	}
+	// It fails only if the reactor has gone meanwhile: there is nothing to do about it.
+	_, _ = syscall.Read(e.fd, nil)
 }
-
-// racePipe is a descriptor that a read of no bytes always succeeds on. It is
-// open for as long as the process lives, in race builds only.
-var racePipe = func() int {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		panic("reactor: no pipe for the race detector: " + err.Error())
-	}
-	if err := unix.Close(p[1]); err != nil {
-		panic("reactor: closing the race detector's pipe: " + err.Error())
-	}
-	return p[0]
-}()

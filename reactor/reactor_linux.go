@@ -62,6 +62,7 @@ const defaultLargeWrite = 16 << 10
 type Stats struct {
 	Engine      EngineKind
 	Descriptors int           // descriptors registered now
+	Waiting     int           // calls that wait now
 	Batches     uint64        // submissions
 	Ops         uint64        // ops in them
 	Single      uint64        // submissions of one op, which the ring engine makes as a system call
@@ -95,6 +96,7 @@ type Reactor struct {
 	eng    engine
 	bufs   *bufring.Ring
 	reason error // why Auto did not pick URing
+	race   raceEnd
 
 	smallRead  int // reads of fewer bytes go through a shared buffer
 	largeWrite int // writes of as many bytes go past the batches
@@ -145,6 +147,9 @@ func New(cfg Config) (*Reactor, error) {
 		return nil, errjoin.Join(err, r.eng.close(), bufs.Close())
 	}
 	r.alarms.file = r.epFile
+	if err := r.race.open(); err != nil {
+		return nil, errjoin.Join(err, r.epFile.Close(), r.eng.close(), bufs.Close())
+	}
 	if r.epConn, err = r.epFile.SyscallConn(); err != nil {
 		return nil, errjoin.Join(err, r.free())
 	}
@@ -165,6 +170,7 @@ func (r *Reactor) Engine() (kind EngineKind, reason error) {
 func (r *Reactor) Stats() Stats {
 	s := Stats{
 		Descriptors: int(r.slots.open.Load()),
+		Waiting:     r.waiting(),
 		Batches:     r.n.batches.Load(),
 		Ops:         r.n.ops.Load(),
 		Inline:      r.n.inline.Load(),
@@ -226,7 +232,8 @@ func (r *Reactor) Close() error {
 
 // free releases what the reactor holds.
 func (r *Reactor) free() error {
-	return errjoin.Join(r.eng.close(), r.bufs.Close(), r.epFile.Close())
+	r.alarms.end()
+	return errjoin.Join(r.eng.close(), r.bufs.Close(), r.epFile.Close(), r.race.close())
 }
 
 // loop is the reactor's goroutine: it runs ops and waits for events until there is
@@ -235,7 +242,7 @@ func (r *Reactor) loop() {
 	r.n.loops.Add(1)
 	wait := r.loopWaits.Get().(*loopWait)
 	defer r.loopWaits.Put(wait)
-	yield() // a new goroutine is first in the scheduler's queue; who was woken goes before
+	yield()         // a new goroutine is first in the scheduler's queue; who was woken goes before
 	looked := false // did the last pass look at epoll?
 	unlooked := 0   // how many passes did not, in a row, with enough to do
 	for {

@@ -66,7 +66,7 @@ type slotTable struct {
 	free    []uint32
 	open    atomic.Int32 // descriptors entered and not gone; changed under mu
 	closed  bool
-	awaited bool  // awaitEmpty waits, and wants empty put when open is 0
+	awaited bool // awaitEmpty waits, and wants empty put when open is 0
 	empty   token
 	orphans map[*Listener]*time.Timer // closed, with connections nobody asked for
 }

@@ -249,7 +249,7 @@ func (fd *FD) start(s *side, direct bool) {
 		}
 	}
 	if s == &fd.rd {
-		raceRead(s.n, s.op.buf)
+		fd.r.race.read(s.n, s.op.buf)
 	}
 	fd.forget(s)
 }

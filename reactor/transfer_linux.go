@@ -75,14 +75,20 @@ func (fd *FD) SendFile(src int, limit int64) (written int64, handled bool, err e
 	return written, handled || err != nil, err
 }
 
+// Side is one half of a connection: it runs body as the one call on it, as
+// FD.Reading and FD.Writing do.
+type Side func(body func(Waiting) error) error
+
 // Splice moves bytes from src to dst through a pipe, without copying them to user
-// space, until src ends or, if limit is not negative, limit bytes were moved.
+// space, until src ends or, if limit is not negative, limit bytes were moved. Like
+// package net, it takes either side for a step at a time, so that others may write
+// to dst while there is nothing to move, and does not look at dst before that.
 // handled is false if the descriptors are not of a kind that splice(2) works on;
-// then nothing was moved.
-func Splice(dst, src Waiting, limit int64) (moved int64, handled bool, err error) {
+// then nothing was moved. read says that an error is src's.
+func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return 0, false, nil // the caller copies instead
+		return 0, false, false, nil // the caller copies instead
 	}
 	defer func() {
 		err = errjoin.Join(err, os.NewSyscallError("close", unix.Close(p[0])), os.NewSyscallError("close", unix.Close(p[1])))
@@ -99,11 +105,10 @@ func Splice(dst, src Waiting, limit int64) (moved int64, handled bool, err error
 			return int64(n), err // an int on 32-bit systems
 		})
 		if errors.Is(err, unix.EINVAL) && moved == 0 {
-			return 0, false, nil
+			return 0, false, true, nil
 		}
-		handled = true
 		if err != nil || n == 0 {
-			return moved, true, err
+			return moved, true, true, err
 		}
 		for n > 0 {
 			k, err := spliceStep(dst, n, func(sysfd int, count int) (int64, error) {
@@ -111,25 +116,27 @@ func Splice(dst, src Waiting, limit int64) (moved int64, handled bool, err error
 				return int64(n), err
 			})
 			if err != nil {
-				return moved, true, err // what is in the pipe is lost, as in package net
+				return moved, true, false, err // what is in the pipe is lost, as in package net
 			}
 			n -= k
 			moved += k
 		}
 	}
-	return moved, true, nil
+	return moved, true, false, nil
 }
 
 // spliceStep is one splice(2) with its waiting.
-func spliceStep(wait Waiting, count int64, call func(sysfd int, count int) (int64, error)) (n int64, err error) {
+func spliceStep(side Side, count int64, call func(sysfd int, count int) (int64, error)) (n int64, err error) {
 	var serr error
-	err = wait(func(sysfd int) bool {
-		for {
-			n, serr = call(sysfd, int(count))
-			if serr != unix.EINTR {
-				return serr != unix.EAGAIN
+	err = side(func(wait Waiting) error {
+		return wait(func(sysfd int) bool {
+			for {
+				n, serr = call(sysfd, int(count))
+				if serr != unix.EINTR {
+					return serr != unix.EAGAIN
+				}
 			}
-		}
+		})
 	})
 	if err == nil && serr != nil {
 		err = os.NewSyscallError("splice", serr)

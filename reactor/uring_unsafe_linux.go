@@ -70,6 +70,10 @@ func newURing(size int, bufs *bufring.Ring, t tiers) (*uring, error) {
 	}
 	fd, err := iouring.IOURingSetup(uint(size), &params)
 	if err != nil {
+		var errno syscall.Errno // which the package wraps under a name of its own
+		if errors.As(err, &errno) {
+			err = errno
+		}
 		return nil, os.NewSyscallError("io_uring_setup", err)
 	}
 	e := &uring{fd: fd, tiers: t, bufs: bufs, ringOnly: raceBuild, sys: syscallEngine{bufs}}
@@ -127,6 +131,7 @@ func (e *uring) close() error {
 		}
 	}
 	errs = append(errs, os.NewSyscallError("close", unix.Close(e.fd)))
+	ringClosed.Store(int64(monotonic()))
 	return errjoin.Join(errs...)
 }
 

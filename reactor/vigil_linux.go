@@ -53,7 +53,7 @@ func (v *vigil) keep() {
 func (v *vigil) begin() {
 	v.worked.Store(false)
 	_, _, _ = syscall.Syscall(unix.SYS_GETPID, 0, 0, 0) // which cannot fail
-	if inBubble() { // whose timers follow its own clock
+	if inBubble() {                                     // whose timers follow its own clock
 		v.armed.Store(false)
 		return
 	}

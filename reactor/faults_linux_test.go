@@ -1,0 +1,348 @@
+package reactor
+
+import (
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Whoever ends a call may come to kick its watcher after the reactor has gone.
+func TestNothingReachesAReactorThatIsGone(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		fd, _ := tcpPair(t, r)
+		if err := fd.SetDeadline(time.Now().Add(time.Hour), true, true); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := fd.Read(make([]byte, 1000))
+			done <- err
+		}()
+		awaitLeader(t, r, &fd.rd.waiter)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != ErrClosed {
+			t.Errorf("Read: %v", err)
+		}
+		// The leader was about to be kicked.
+		var late waiter
+		r.asleep.Store(&late)
+		r.notify(&late)
+		r.alarms.kick()
+		// An alarm went off just before.
+		fd.alarm(&fd.rd.waiter)
+		fd.abandon()
+		if err := fd.SetDeadline(time.Now(), true, true); err != ErrClosed {
+			t.Errorf("SetDeadline: %v", err)
+		}
+		if n := len(r.alarms.heap); n != 0 {
+			t.Errorf("%d alarms are left", n)
+		}
+	})
+}
+
+// A queue that never runs empty does not grow.
+func TestQueueThatNeverRunsEmpty(t *testing.T) {
+	var h handoff
+	ops := make([]*op, 100)
+	for i := range ops {
+		ops[i] = &op{sysfd: int32(i)}
+	}
+	h.requeue(ops...)
+	var buf [7]*op
+	next := 0
+	for range 100_000 {
+		batch := h.take(buf[:], 1<<20)
+		for _, o := range batch {
+			if int(o.sysfd) != next {
+				t.Fatalf("took op %d, want %d", o.sysfd, next)
+			}
+			next = (next + 1) % len(ops)
+		}
+		h.requeue(batch...)
+	}
+	if n := cap(h.pending.ops); n > 4*len(ops) {
+		t.Errorf("the queue of %d ops has room for %d", len(ops), n)
+	}
+}
+
+// A write that timed out has found the socket full. The next one looks again: there
+// may be room, though not enough for an event.
+func TestWriteAfterOneThatTimedOut(t *testing.T) {
+	small := []byte("small")
+	for name, write := range map[string]func(fd *FD, p []byte) (int, error){
+		"Write":  (*FD).Write,
+		"Writev": func(fd *FD, p []byte) (int, error) { return fd.Writev([][]byte{p}) },
+		"buffered": func(fd *FD, p []byte) (int, error) {
+			n, err := fd.Write(p)
+			if err == nil {
+				err = fd.Flush()
+			}
+			return n, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, kind EngineKind) {
+				r := newReactor(t, kind)
+				fd, peer := tcpPair(t, r)
+				if name == "buffered" {
+					if err := fd.SetWriteBuffering(1000); err != nil {
+						t.Fatal(err)
+					}
+				}
+				// The socket has room, and epoll says so once. Then it answers as if full.
+				awaitEvents(t, r)
+				var full atomic.Bool
+				full.Store(true)
+				inject(r, func(o *op) (syscall.Errno, int) {
+					if o.kind != opRecv && full.Load() {
+						return unix.EAGAIN, 0
+					}
+					return 0, 0
+				})
+				if err := fd.SetDeadline(time.Now().Add(5*time.Millisecond), false, true); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := write(fd, small); !isTimeout(err) {
+					t.Fatalf("a write to a full socket: %v", err)
+				}
+				full.Store(false)
+				if err := fd.SetDeadline(time.Now().Add(20*time.Second), false, true); err != nil {
+					t.Fatal(err)
+				}
+				if n, err := write(fd, small); n != len(small) || err != nil {
+					t.Errorf("the next one: %d, %v", n, err)
+				}
+				want := "small"
+				if name == "buffered" {
+					want = "smallsmall" // the first was accepted
+				}
+				got := make([]byte, len(want))
+				if _, err := io.ReadFull(peerReader(peer), got); string(got) != want || err != nil {
+					t.Errorf("the peer has %q, %v; want %q", got, err, want)
+				}
+			})
+		})
+	}
+}
+
+// awaitEvents has r handle the events that there are.
+func awaitEvents(t testing.TB, r *Reactor) {
+	t.Helper()
+	if !r.handoff.lead() {
+		t.Fatal("somebody watches")
+	}
+	for n := r.collect(maxEvents); n > 0; n = r.collect(maxEvents) {
+		r.dispatch(n)
+	}
+	r.obey(r.leave(false))
+}
+
+// A reactor that once had many connections still leaves watching to a caller, when
+// few are left.
+func TestManyConnectionsOnce(t *testing.T) {
+	r := newReactor(t, Syscall)
+	r.limit = 1
+	var fds []*FD
+	for range maxNudges + 10 {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(pair[1])
+		fd, err := r.NewFD(pair[0], false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, fd)
+	}
+	var wg sync.WaitGroup
+	read := func(fd *FD) {
+		wg.Go(func() {
+			if _, err := fd.Read(make([]byte, 1000)); !isTimeout(err) {
+				t.Errorf("Read: %v", err)
+			}
+		})
+	}
+	// Two calls wait, so there is a loop. One of them ends.
+	read(fds[0])
+	awaitLeader(t, r, &fds[0].rd.waiter)
+	read(fds[1])
+	for r.waiting() != 2 {
+		runtime.Gosched()
+	}
+	r.handoff.mu.Lock()
+	r.recalled.Store(true)
+	r.handoff.mu.Unlock()
+	r.alarms.kick()
+	awaitLoop(t, r)
+	if err := fds[1].SetDeadline(longAgo, true, false); err != nil {
+		t.Fatal(err)
+	}
+	// With so many descriptors the loop keeps watching for the other.
+	for range 10 {
+		r.alarms.kick()
+		runtime.Gosched()
+	}
+	awaitLoop(t, r)
+	for _, fd := range fds[1:] {
+		if err := fd.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	within(t, "the caller's turn to watch", func() {
+		for r.asleep.Load() != &fds[0].rd.waiter {
+			r.alarms.kick()
+			runtime.Gosched()
+		}
+	})
+	if err := fds[0].SetDeadline(longAgo, true, false); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if err := fds[0].Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A read of what is there goes past the batches, too, if those are late, and a read
+// that finds nothing waits for one.
+func TestImpatientReads(t *testing.T) {
+	engines(t, func(t *testing.T, kind EngineKind) {
+		r := newReactor(t, kind)
+		fd, peer := tcpPair(t, r)
+		r.impatient.Store(true)
+		for _, size := range []int{1, 1000} {
+			if _, err := peerWrite(peer, []byte("abc")); err != nil {
+				t.Fatal(err)
+			}
+			fd.mu.Lock()
+			fd.rd.waiter.event()
+			fd.mu.Unlock()
+			direct, hurried := r.n.direct.Load(), r.n.hurried.Load()
+			var got []byte
+			for p := make([]byte, size); len(got) < 3; {
+				n, err := fd.Read(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, p[:n]...)
+			}
+			if string(got) != "abc" {
+				t.Errorf("read %q", got)
+			}
+			if r.n.direct.Load() == direct || r.n.hurried.Load() == hurried {
+				t.Errorf("reads of %d bytes waited for a batch", size)
+			}
+		}
+		// A new connection's reads, which are direct, say nothing about batches.
+		fresh, freshPeer := freshPair(t, r)
+		if _, err := peerWrite(freshPeer, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		hurried := r.n.hurried.Load()
+		if _, err := fresh.Read(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		if r.n.hurried.Load() != hurried {
+			t.Error("a new connection's read counts as one that could have waited for a batch")
+		}
+	})
+}
+
+// Alarms are set, moved and taken back in any order; at each time, those due and no
+// others go off.
+func TestAlarms(t *testing.T) {
+	r := newReactor(t, Syscall)
+	fd, _ := tcpPair(t, r)
+	fd.mu.Lock() // what set and drop want
+	defer fd.mu.Unlock()
+	var ws [50]waiter
+	at := map[*waiter]time.Duration{}
+	base := monotonic() + time.Hour
+	for i := range 2000 {
+		w := &ws[(i*37)%len(ws)]
+		w.alarm.owner = fd
+		switch t := base + time.Duration((i*7919)%1000); {
+		case i%5 == 0:
+			r.alarms.drop(w)
+			delete(at, w)
+		default:
+			r.alarms.set(t, w)
+			if old, ok := at[w]; !ok || t < old {
+				at[w] = t
+			}
+		}
+		if i%97 == 0 {
+			now := base + time.Duration((i*31)%1000)
+			for w := r.alarms.pop(now); w != nil; w = r.alarms.pop(now) {
+				if due, ok := at[w]; !ok || due > now {
+					t.Fatalf("an alarm for %v (set: %v) went off at %v", due, ok, now)
+				}
+				delete(at, w)
+				r.alarms.rang(w)
+			}
+			for _, due := range at {
+				if due <= now {
+					t.Fatalf("an alarm for %v did not go off at %v", due, now)
+				}
+			}
+		}
+		var first time.Duration
+		for _, due := range at {
+			if first == 0 || due < first {
+				first = due
+			}
+		}
+		if next := time.Duration(r.alarms.next.Load()); next != first || len(r.alarms.heap) != len(at) {
+			t.Fatalf("step %d: the next alarm is at %v of %d, want %v of %d", i, next, len(r.alarms.heap), first, len(at))
+		}
+	}
+	for i := range ws {
+		r.alarms.drop(&ws[i])
+	}
+}
+
+// The clock is the same inside a bubble and outside, and a time from any clock is
+// placed on it by how far away it is.
+func TestMonotonic(t *testing.T) {
+	before := monotonic()
+	inside(t, func() {
+		if !inBubble() {
+			t.Error("inBubble reports false in a bubble")
+		}
+		now := monotonic()
+		if now < before || now > before+time.Minute {
+			t.Errorf("the clock jumps from %v to %v in a bubble", before, now)
+		}
+		if at := toMonotonic(time.Now().Add(time.Hour)); at < before+time.Hour || at > now+time.Hour+time.Minute {
+			t.Errorf("an hour later is %v after %v", at-now, now)
+		}
+		if at := toMonotonic(time.Now().Add(-time.Hour)); at != past {
+			t.Errorf("an hour ago is %v", at)
+		}
+	})
+	if inBubble() {
+		t.Error("inBubble reports true outside")
+	}
+	now := time.Now()
+	for what, tm := range map[string]time.Time{"monotonic": now, "wall clock": now.Round(0)} {
+		if at := toMonotonic(tm.Add(time.Hour)); at < before+time.Hour || at > monotonic()+time.Hour+time.Second {
+			t.Errorf("%s: an hour later is %v, now is %v", what, at, monotonic())
+		}
+		if at := toMonotonic(tm.Add(-1000 * time.Hour)); at != past {
+			t.Errorf("%s: long ago is %v", what, at)
+		}
+		if at := toMonotonic(tm.Add(1<<63 - 1)); at < 1<<61 {
+			t.Errorf("%s: the far future is %v", what, at)
+		}
+	}
+}
