@@ -8,7 +8,7 @@ import (
 // Config configures a [Poller]. Its zero value is right for most programs.
 type Config struct {
 	// Engine is how operations reach the kernel. If EngineURing is asked for and
-	// not to be had, NewPoller fails. The environment variable NETRING_ENGINE goes
+	// unavailable, NewPoller fails. The environment variable NETRING_ENGINE goes
 	// before it.
 	Engine Engine
 

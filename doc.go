@@ -9,7 +9,7 @@
 //
 // Behind each listener and connection is a reactor: a goroutine that collects
 // the reads, writes and accepts of many connections and submits them to the
-// kernel in batches. Where io_uring is not to be had, the same batches run as
+// kernel in batches. Where io_uring is unavailable, the same batches run as
 // plain system calls, and outside Linux the package is package net.
 //
 // A [Conn] behaves like a *net.TCPConn: deadlines, half-closes, error types and

@@ -59,7 +59,7 @@ type Report struct {
 // not tell is empty.
 type Limits struct {
 	OpenFiles       string `json:"open_files"`        // RLIMIT_NOFILE: soft/hard
-	LockedMemory    string `json:"locked_memory"`     // RLIMIT_MEMLOCK in bytes: soft/hard; counts for rings before Linux 5.12
+	LockedMemory    string `json:"locked_memory"`     // RLIMIT_MEMLOCK in bytes: soft/hard; counts for rings before Linux 5.12 and since 6.14
 	Seccomp         string `json:"seccomp"`           // "off", "strict" or "filter"
 	IOUringDisabled string `json:"io_uring_disabled"` // sysctl kernel.io_uring_disabled: 0 no, 1 for most, 2 for all
 	IOUringGroup    string `json:"io_uring_group"`    // sysctl kernel.io_uring_group: the group spared by 1

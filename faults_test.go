@@ -468,14 +468,14 @@ func TestRow23NoGoroutineWithoutACall(t *testing.T) {
 		before := goleak.IgnoreCurrent()
 		ln := s.listen(t)
 		var wg sync.WaitGroup
-		var servers []net.Conn
-		for range 6 {
+		var servers, clients []net.Conn
+		for range 8 {
 			client, err := net.Dial("tcp", ln.Addr().String())
 			must(t, err)
 			defer client.Close()
 			server, err := ln.Accept()
 			must(t, err)
-			servers = append(servers, server)
+			servers, clients = append(servers, server), append(clients, client)
 			wg.Go(func() {
 				for range 100 {
 					if _, err := client.Write([]byte("ping")); err != nil {
@@ -502,15 +502,24 @@ func TestRow23NoGoroutineWithoutACall(t *testing.T) {
 		if err := goleak.Find(before); err != nil {
 			t.Errorf("after traffic: %v", err)
 		}
-		// Calls that others end.
+		// Calls that others end, while the reactors' goroutines sleep. Those are there once
+		// a call that watched itself has got what it waited for.
+		watching := s.poller.Stats().Reactors
 		for i, c := range servers {
 			wg.Go(func() {
-				if _, err := c.Read(make([]byte, 1000)); !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("Read: %v", err)
+				_, err := c.Read(make([]byte, 1000))
+				if i >= watching && !errors.Is(err, os.ErrDeadlineExceeded) || i < watching && err != nil {
+					t.Errorf("Read %d: %v", i, err)
 				}
 			})
 			awaitWaiting(t, s.poller, i+1)
 		}
+		for _, client := range clients[:watching] {
+			_, err := client.Write([]byte("x"))
+			must(t, err)
+		}
+		awaitWaiting(t, s.poller, len(servers)-watching)
+		time.Sleep(20 * time.Millisecond) // mostly they sleep by then; the test holds all the same
 		for _, c := range servers {
 			must(t, c.SetReadDeadline(time.Unix(1, 0)))
 		}

@@ -65,6 +65,47 @@ func TestRow18Synctest(t *testing.T) {
 	})
 }
 
+// A call outside waits for events while a call in a bubble watches for both. The bubble
+// ends, and the call outside goes on.
+func TestRow18BubbleEndsWhileOthersWait(t *testing.T) {
+	for _, engine := range engines(t) {
+		t.Run(engine.String(), func(t *testing.T) {
+			p := newPoller(t, Config{Engine: engine, Reactors: 1})
+			s := &stack{poller: p}
+			outside, outsideClient := s.pair(t)
+			start := make(chan struct{})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				<-start
+				if n, err := outside.Read(make([]byte, 1000)); n != 1 || err != nil {
+					t.Errorf("outside: %d, %v", n, err)
+				}
+			})
+			within(t, "the bubble's end", func() {
+				synctest.Test(t, func(t *testing.T) {
+					server, client := s.both(t)
+					var wg sync.WaitGroup
+					wg.Go(func() {
+						if n, err := server.Read(make([]byte, 1000)); n != 1 || err != nil {
+							t.Errorf("inside: %d, %v", n, err)
+						}
+					})
+					awaitWaiting(t, p, 1) // so it leads
+					close(start)
+					awaitWaiting(t, p, 2)
+					_, err := client.Write([]byte("x"))
+					must(t, err)
+					wg.Wait()
+					must(t, errors.Join(server.Close(), client.Close()))
+				})
+			})
+			_, err := outsideClient.Write([]byte("x"))
+			must(t, err)
+			within(t, "the call outside", wg.Wait)
+		})
+	}
+}
+
 // dial connects to ln on the stack.
 func (s *stack) dial(ln net.Listener) (net.Conn, error) {
 	dial := net.Dial

@@ -64,7 +64,7 @@ func Run(t *testing.T, use func(t *testing.T, addr string)) {
 			line, err := br.ReadString('\n')
 			if err != nil {
 				cmd.Wait()
-				if strings.Contains(stderr.String(), "io_uring is not to be had") &&
+				if strings.Contains(stderr.String(), "io_uring is unavailable") &&
 					(strings.Contains(stderr.String(), "not permitted") || strings.Contains(stderr.String(), "not implemented")) {
 					t.Skip(stderr.String())
 				}
