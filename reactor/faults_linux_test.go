@@ -346,3 +346,133 @@ func TestMonotonic(t *testing.T) {
 		}
 	}
 }
+
+// What comes first is seen first: the end of one connection, and data on another.
+func TestWhatComesFirstIsSeenFirst(t *testing.T) {
+	if raceBuild {
+		t.Skip("with the race detector, calls wait on a mutex, whose waiters run in an order of their own")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // goroutines run in the order they are woken in
+	const rounds, tolerated = 5, 1                  // a goroutine may be preempted before it has said what it has seen
+	engines(t, func(t *testing.T, kind EngineKind) {
+		for _, fresh := range []bool{false, true} {
+			for _, lead := range []string{"the one that ends", "the one with data", "a third", "the loop"} {
+				wrong := 0
+				for range rounds {
+					if !endIsSeenFirst(t, kind, fresh, lead) {
+						wrong++
+					}
+				}
+				if wrong > tolerated {
+					t.Errorf("fresh %v, watched by %s: the data was seen first %d times of %d", fresh, lead, wrong, rounds)
+				}
+			}
+		}
+	})
+}
+
+// endIsSeenFirst has one connection end and another get data at the same time, but in
+// this order, while lead watches for them, and reports whether their readers saw them in
+// this order. fresh connections wait for the first time.
+func endIsSeenFirst(t *testing.T, kind EngineKind, fresh bool, lead string) bool {
+	r := newReactor(t, kind)
+	defer r.Close()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var seen []string
+	await := func(n int) {
+		for got := 0; got < n; {
+			runtime.Gosched()
+			mu.Lock()
+			got = len(seen)
+			mu.Unlock()
+		}
+	}
+	wait := func(fd *FD) { // in vain
+		for _, deadline := range []time.Time{time.Now().Add(time.Millisecond), {}} {
+			if err := fd.SetDeadline(deadline, true, false); err != nil {
+				t.Fatal(err)
+			}
+			if deadline.IsZero() {
+				return
+			}
+			if _, err := fd.Read(make([]byte, 1000)); !isTimeout(err) {
+				t.Fatal(err)
+			}
+		}
+	}
+	// The socket's first event says that it has room. While that is in the epoll set,
+	// what else happens to the socket keeps its place; when it comes, a leader with
+	// company hands over to the loop.
+	events := uint64(0)
+	type end struct {
+		fd   *FD
+		peer int
+	}
+	var ready []end
+	for range 4 {
+		var e end
+		e.fd, e.peer = freshPair(t, r)
+		if !fresh {
+			wait(e.fd)
+			events++
+		}
+		ready = append(ready, e)
+	}
+	reader := func(name string) (peer int) {
+		fd, peer := ready[0].fd, ready[0].peer
+		ready = ready[1:]
+		if fresh {
+			events++
+		}
+		n := r.waiting()
+		wg.Go(func() {
+			_, err := fd.Read(make([]byte, 1000))
+			mu.Lock()
+			defer mu.Unlock()
+			seen = append(seen, name)
+			if err != nil && err != io.EOF {
+				t.Error(err)
+			}
+		})
+		for r.waiting() == n || r.n.events.Load() < events {
+			time.Sleep(100 * time.Microsecond)
+		}
+		return peer
+	}
+	var others []int
+	var ends, data int
+	switch lead {
+	case "the one that ends":
+		ends, data = reader("end"), reader("data")
+	case "the one with data":
+		data, ends = reader("data"), reader("end")
+	default:
+		others = append(others, reader("other"), reader("other"))
+		ends, data = reader("end"), reader("data")
+	}
+	if lead == "the loop" {
+		if _, err := peerWrite(others[0], []byte("x")); err != nil { // the leader's
+			t.Fatal(err)
+		}
+		await(1)
+		awaitLoop(t, r)
+		seen = nil
+	}
+	// No goroutine runs between these.
+	if err := unix.Shutdown(ends, unix.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := peerWrite(data, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	await(2)
+	inOrder := seen[0] == "end" && seen[1] == "data"
+	for _, peer := range others {
+		if err := unix.Shutdown(peer, unix.SHUT_WR); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wg.Wait()
+	return inOrder
+}

@@ -152,6 +152,18 @@ func (h *handoff) take(batch []*op, maxBytes int) []*op {
 	return h.pending.take(batch, maxBytes)
 }
 
+// firstReader returns whose read is the first that is pending, nil if none is.
+func (h *handoff) firstReader() *waiter {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.pending.ops[h.pending.head:] {
+		if fd, ok := o.owner.(*FD); ok && o.kind == opRecv {
+			return &fd.rd.waiter
+		}
+	}
+	return nil
+}
+
 // length returns the number of ops pending.
 func (h *handoff) length() int {
 	h.mu.Lock()

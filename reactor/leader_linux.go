@@ -49,8 +49,12 @@ func (r *Reactor) lead(c *waiter) (over bool) {
 		r.alarms.waited(err)
 		company := r.parked.Load() > 0
 		r.dispatch(r.found)
+		own := r.firstReader() == c
 		r.fireAlarms()
 		r.runAll()
+		if company && !own {
+			yield() // to whom it has woken: what came for them has come first
+		}
 		switch {
 		case c.token.take():
 			r.obey(r.leave(company))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -361,13 +362,19 @@ func (r *Reactor) run(batch []*op) (asked int) {
 	r.ringMu.Unlock()
 	r.n.batches.Add(1)
 	r.n.ops.Add(uint64(len(batch)))
-	for _, o := range batch {
+	// Whoever is woken last is the scheduler's next choice, and the others come after, in
+	// order. So the first reader is woken last: what came first is seen first.
+	first := slices.IndexFunc(batch, func(o *op) bool { return o.kind == opRecv })
+	for i, o := range batch {
 		if o.asked() {
 			asked++ // said before o is its owner's again
 		}
-		if o.owner.complete(o) {
+		if i != first && o.owner.complete(o) {
 			r.requeue(o)
 		}
+	}
+	if first >= 0 && batch[first].owner.complete(batch[first]) {
+		r.requeue(batch[first])
 	}
 	return asked
 }

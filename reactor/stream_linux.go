@@ -363,12 +363,13 @@ func (fd *FD) complete(o *op) (again bool) {
 		s.settle(os.ErrDeadlineExceeded)
 		over, again = true, false
 	case !again:
-		manual := s.manual && !fd.watched
 		if err := fd.waitReady(s); err != nil {
 			s.settle(err)
 			over = true
 		} else {
-			s.manual = manual // an impatient call waits like others
+			// Its op joins a batch when there is something to do, as others' do: who is
+			// told to look itself would be overtaken by those whose ops are run at once.
+			s.manual = false
 		}
 	}
 	if again {
