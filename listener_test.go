@@ -394,3 +394,56 @@ func TestRow17UnreachableListener(t *testing.T) {
 		})
 	})
 }
+
+// The file of a unix socket goes and stays as with package net, whoever has duplicates
+// of the socket: it is how tableflip hands a listener to the next process.
+func TestRow14SocketFile(t *testing.T) {
+	type unlinker interface {
+		SetUnlinkOnClose(bool)
+		File() (*os.File, error)
+	}
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, l unlinker)
+		stays   bool
+	}{
+		"plain": {func(*testing.T, unlinker) {}, false},
+		"kept":  {func(_ *testing.T, l unlinker) { l.SetUnlinkOnClose(false) }, true},
+		"kept, then not": {func(_ *testing.T, l unlinker) {
+			l.SetUnlinkOnClose(false)
+			l.SetUnlinkOnClose(true)
+		}, false},
+		"duplicated": {func(t *testing.T, l unlinker) { duplicateFor(t, l.File) }, false},
+		"kept and duplicated": {func(t *testing.T, l unlinker) {
+			l.SetUnlinkOnClose(false)
+			duplicateFor(t, l.File)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stacks(t, func(t *testing.T, s *stack) {
+				path := filepath.Join(t.TempDir(), "s")
+				ln := s.listenOn(t, "unix", path)
+				tc.prepare(t, ln.(unlinker))
+				must(t, ln.Close())
+				_, err := os.Stat(path)
+				if stays := err == nil; stays != tc.stays {
+					t.Errorf("the file is there: %v, want %v", stays, tc.stays)
+				}
+				again, err := s.tryListen("unix", path)
+				if inUse := errors.Is(err, syscall.EADDRINUSE); inUse != tc.stays {
+					t.Errorf("listening there again: %v", err)
+				}
+				if err == nil {
+					must(t, again.Close())
+				}
+			})
+		})
+	}
+}
+
+// duplicateFor has a duplicate for the length of the test.
+func duplicateFor(t *testing.T, file func() (*os.File, error)) {
+	t.Helper()
+	f, err := file()
+	must(t, err)
+	t.Cleanup(func() { f.Close() })
+}
