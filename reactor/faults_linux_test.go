@@ -37,6 +37,18 @@ func TestNothingReachesAReactorThatIsGone(t *testing.T) {
 		r.asleep.Store(&late)
 		r.notify(&late)
 		r.alarms.kick()
+		// A call whose end is decided, but which has not been woken, comes to wait.
+		var call waiter
+		waited := make(chan struct{})
+		go func() {
+			defer close(waited)
+			r.await(&call)
+		}()
+		for r.parked.Load() == 0 {
+			runtime.Gosched()
+		}
+		r.notify(&call)
+		within(t, "a late call", func() { <-waited })
 		// An alarm went off just before.
 		fd.alarm(&fd.rd.waiter)
 		fd.abandon()

@@ -67,6 +67,7 @@ const (
 	watchedByNobody uint32 = iota
 	watchedByLeader
 	watchedByLoop
+	watchedNoMore // the reactor is closed; whoever still parks is about to be woken
 )
 
 // defaultLonelyParks is how many times in a row the loop goes to sleep with one call
@@ -312,10 +313,7 @@ func (h *handoff) attended() signal {
 
 // idle has a loop end that sleeps and has nothing to watch for.
 func (h *handoff) idle() signal {
-	if h.watcher.Load() != watchedByLoop {
-		return nothing
-	}
-	h.mu.Lock()
+	h.mu.Lock() // rest stores watchedByNobody for a moment, so a look without it would tell nothing
 	defer h.mu.Unlock()
 	if h.watcher.Load() != watchedByLoop || h.running || h.parked.Load() > 0 || h.unattended.Load() > 0 {
 		return nothing
@@ -333,12 +331,14 @@ func (h *handoff) waiting() int {
 	return n
 }
 
-// close reports whether there is a watcher. If so, the caller kicks it and then waits
-// until it has left. No call may be parked, nor any begin.
+// close has nobody watch any more, and reports whether there is a watcher: then the
+// caller kicks it and waits until it has left. Calls may still be about to park, or parked,
+// whose ends are decided, but who have not been woken yet.
 func (h *handoff) close() (watched bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.watcher.Load() == watchedByNobody {
+		h.watcher.Store(watchedNoMore)
 		return false
 	}
 	h.closing = true
@@ -353,7 +353,7 @@ func (h *handoff) gone() {
 	if !h.closing {
 		return
 	}
-	h.closing = false
+	h.watcher.Store(watchedNoMore)
 	if s := h.left.put(); !s.none() {
 		s.ready()
 	}
