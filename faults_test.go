@@ -710,3 +710,49 @@ func testMemoryLock(t *testing.T, step string) {
 		t.Errorf("EngineURing: %v", err)
 	}
 }
+
+// What the peer of a connection that is closed sees depends on whether all was read, as
+// with net.
+func TestRow27UnreadAtClose(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for _, size := range []int{0, 1, 100, 999, 1000, 2000} { // of 1000 bytes
+			t.Run(fmt.Sprintf("%s/%d", network, size), func(t *testing.T) {
+				var want string
+				stacks(t, func(t *testing.T, s *stack) {
+					address := "127.0.0.1:0"
+					if network == "unix" {
+						address = filepath.Join(t.TempDir(), "s")
+					}
+					ln := s.listenOn(t, network, address)
+					client, err := net.Dial(network, ln.Addr().String())
+					must(t, err)
+					defer client.Close()
+					server, err := ln.Accept()
+					must(t, err)
+					defer server.Close()
+					// A call that waits makes the connection one of its reactor's.
+					must(t, server.SetReadDeadline(time.Now().Add(time.Millisecond)))
+					if _, err := server.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Fatal(err)
+					}
+					must(t, server.SetReadDeadline(time.Time{}))
+					_, err = client.Write(make([]byte, 1000))
+					must(t, err)
+					if size > 0 {
+						_, err := server.Read(make([]byte, size))
+						must(t, err)
+					}
+					must(t, server.Close())
+					_, err = client.Read(make([]byte, 1))
+					got := fmt.Sprintf("reset %v, end %v", errors.Is(err, syscall.ECONNRESET), err == io.EOF)
+					if want == "" {
+						want = got
+					}
+					if got != want {
+						t.Errorf("the peer sees %s (%v), want %s", got, err, want)
+					}
+				})
+			})
+		}
+	}
+}

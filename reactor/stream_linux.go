@@ -30,8 +30,12 @@ type FD struct {
 
 	// direct says that writes go straight to the kernel, see SetDirectWrites.
 	direct bool
-	// exact says that no read may receive more than was asked for, see ControlWhole.
+	// exact says that no read may receive more than was asked for, see ControlWhole. A
+	// unix socket's never do: what it does to its peer when it is closed depends on what
+	// is left in it, and cannot be asked for.
 	exact bool
+	// unread says that bytes were left that had been received ahead when it was closed.
+	unread bool
 
 	// background says that reads of one byte are interrupted by deadlines, as those
 	// are that net/http makes while a handler runs. It is guarded by rd.call.
@@ -82,6 +86,13 @@ func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
 	fd.rd.ready = true // as far as is known
 	fd.wr.op.init(fd, opSend, sysfd)
 	fd.wr.ready = true
+	if !tcp { // or it is Multipath TCP
+		domain, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+		if err != nil {
+			return nil, os.NewSyscallError("getsockopt", err)
+		}
+		fd.exact = domain == unix.AF_UNIX
+	}
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if err := r.enter(&fd.descriptor, fd); err != nil {
@@ -463,7 +474,7 @@ func (fd *FD) keepChunk(o *op) int {
 		n = fd.readChunk(o.buf)
 	}
 	if fd.closing {
-		fd.dropChunk()
+		fd.leaveChunk()
 	}
 	return n
 }
@@ -476,6 +487,12 @@ func (fd *FD) readChunk(p []byte) int {
 		fd.dropChunk()
 	}
 	return n
+}
+
+// leaveChunk gives up the chunk of an FD that is closed.
+func (fd *FD) leaveChunk() {
+	fd.unread = fd.unread || len(fd.chunk) > 0
+	fd.dropChunk()
 }
 
 func (fd *FD) dropChunk() {
@@ -576,7 +593,7 @@ func (fd *FD) CloseThen(done func() error) error {
 		return ErrClosed
 	}
 	fd.timed.Store(closingBit)
-	fd.dropChunk()
+	fd.leaveChunk()
 	fd.wakeWith(ErrClosed, fd.rd.interrupt(fd.r), fd.wr.interrupt(fd.r)) // unlocks
 	fd.mu.Lock()
 	if fd.awaitQuiet(fd.stuck) {
@@ -599,6 +616,11 @@ func (fd *FD) CloseThen(done func() error) error {
 
 // finish is the rest of a Close, once nobody holds the descriptor.
 func (fd *FD) finish(done func() error) error {
+	if fd.unread {
+		// The kernel resets a connection that is closed with unread data. It does not know
+		// of these, so it is asked to. Should it refuse, the peer sees an orderly end.
+		_ = unix.SetsockoptLinger(int(fd.sysfd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
 	err := errjoin.Join(fd.closeError(), fd.finishClose())
 	fd.r.slots.gone()
 	if done != nil {
