@@ -191,10 +191,6 @@ func TestManyConnectionsOnce(t *testing.T) {
 	for r.waiting() != 2 {
 		runtime.Gosched()
 	}
-	r.handoff.mu.Lock()
-	r.recalled.Store(true)
-	r.handoff.mu.Unlock()
-	r.alarms.kick()
 	awaitLoop(t, r)
 	if err := fds[1].SetDeadline(longAgo, true, false); err != nil {
 		t.Fatal(err)

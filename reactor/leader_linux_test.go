@@ -198,13 +198,22 @@ func awaitLeader(t testing.TB, r *Reactor, c *waiter) {
 	}
 }
 
-// awaitLoop waits until the reactor's goroutine is asleep.
+// awaitLoop waits until the reactor's goroutine is asleep. If a leader has company, it
+// is made to notice.
 func awaitLoop(t testing.TB, r *Reactor) {
 	t.Helper()
 	asleep := func() bool {
 		r.handoff.mu.Lock()
-		defer r.handoff.mu.Unlock()
-		return r.watcher.Load() == watchedByLoop && !r.running
+		recall := r.watcher.Load() == watchedByLeader && r.parked.Load() > 0
+		if recall {
+			r.recalled.Store(true)
+		}
+		asleep := r.watcher.Load() == watchedByLoop && !r.running
+		r.handoff.mu.Unlock()
+		if recall {
+			r.alarms.kick()
+		}
+		return asleep
 	}
 	for end := time.Now().Add(20 * time.Second); !asleep(); runtime.Gosched() {
 		if time.Now().After(end) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -930,6 +931,9 @@ func TestNoAllocations(t *testing.T) {
 					t.Errorf("Read: %v, want EOF", err)
 				}
 			})
+		}
+		for r.waiting() < 2 {
+			runtime.Gosched()
 		}
 		awaitLoop(t, r)
 		parks := r.n.parks.Load()
