@@ -9,3 +9,6 @@ import (
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// awaitNoDefaultPoller has nothing to wait for: there is no default Poller.
+func awaitNoDefaultPoller(testing.TB) {}
