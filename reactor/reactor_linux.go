@@ -50,7 +50,7 @@ type Config struct {
 }
 
 // defaultSmallRead was measured, with the size of the buffers, by
-// BenchmarkFrames: see ARCHITECTURE.md.
+// BenchmarkFrames: see docs/performance.md.
 const defaultSmallRead = 512
 
 // defaultLargeWrite is where a batch has nothing to save any more: copying is all

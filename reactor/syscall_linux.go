@@ -8,7 +8,7 @@ import (
 
 // syscallEngine runs each op as one non-blocking system call. What it keeps of
 // the design is the batch: most of netring's gain comes from that, see
-// ARCHITECTURE.md.
+// docs/performance.md.
 type syscallEngine struct {
 	bufs *bufring.Ring // nil: no small reads through shared buffers
 }
