@@ -5,47 +5,54 @@ import (
 	"runtime"
 )
 
-// Config configures a [Poller]. Its zero value is right for most programs.
+// Config configures a [Poller]. Its zero value is right for most programs. Outside
+// Linux, only Engine and BufferSize have an effect; the other fields are checked.
 type Config struct {
-	// Engine is how operations reach the kernel. If EngineURing is asked for and
-	// unavailable, NewPoller fails. The environment variable NETRING_ENGINE goes
-	// before it.
+	// Engine is how operations reach the kernel. If it is EngineURing and io_uring is
+	// unavailable, NewPoller fails. The environment variable NETRING_ENGINE takes
+	// precedence.
 	Engine Engine
 
-	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P, see
-	// runtime.GOMAXPROCS, but not more than there are CPUs, see runtime.NumCPU: those
+	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P (see
+	// runtime.GOMAXPROCS), but at most one for each CPU (see runtime.NumCPU): reactors
 	// that share a CPU have fewer operations per batch. If GOMAXPROCS grows, the next
 	// Listen or Dial adds reactors.
 	Reactors int
 
 	// Buffers is the number of receive buffers that a reactor's connections share
 	// for reads of less than 512 bytes: a power of two up to 32768. 0 means 256.
-	// When they run out, reads go straight to the caller's memory.
+	// When all are taken, reads go straight to the caller's memory.
 	Buffers int
 
 	// BufferSize is the size of those buffers in bytes, 512 to 1 MiB. 0 means 16384.
-	// Memory is only committed as they are used.
+	// The kernel commits memory only as buffers are first used.
 	BufferSize int
 
-	// WriteBuffer, if not 0, has connections coalesce their writes: a Write of fewer
-	// bytes than this copies them and returns, and the reactor sends what has been
-	// written since with one operation per batch. 512 bytes to 16 MiB; it is also
-	// the most that a connection buffers. A Write that finds the buffer full waits,
-	// until the write deadline. A send that fails is reported by the next Write,
-	// Flush or Close. Close sends what is buffered, in the background if the peer
-	// does not take it at once: for up to 5 s, or until the write deadline, and
-	// only as long as the Poller lives. CloseWrite and whatever else works on the
-	// socket itself (ReadFrom, File, Detach, SyscallConn's Write) wait until it is
-	// sent, or fail at the write deadline. It pays where a connection makes many
-	// small writes: pipelined requests, broadcasts. A ListenConfig or Dialer can have
-	// a value of its own.
+	// WriteBuffer, if not 0, makes connections coalesce their writes: a Write of fewer
+	// bytes than this copies them and returns. Everything written since the reactor's
+	// last batch leaves in one operation. WriteBuffer is 512 bytes to 16 MiB, and also
+	// the most that a connection buffers: a Write that finds the buffer full waits for
+	// room, until the write deadline. The next Write, Flush or Close reports a send that
+	// failed.
+	//
+	// Close sends what is buffered. If the peer does not take it at once, Close returns
+	// and the rest is sent in the background: for up to 5 s, until the write deadline,
+	// or until the Poller is closed. CloseWrite, ReadFrom, File, Detach and SyscallConn's
+	// Write wait until the buffer is sent, or fail at the write deadline.
+	//
+	// A write buffer pays off where a connection makes many small writes: pipelined
+	// requests, broadcasts. A ListenConfig or Dialer can have its own size. Outside
+	// Linux, a Write always returns when the kernel has taken its bytes.
 	WriteBuffer int
 }
 
 const (
 	maxReactors       = 1024
 	defaultBuffers    = 256
+	maxBuffers        = 1 << 15
 	defaultBufferSize = 16 << 10
+	minBufferSize     = 512
+	maxBufferSize     = 1 << 20
 
 	minWriteBuffer = 512
 	maxWriteBuffer = 16 << 20
@@ -54,39 +61,58 @@ const (
 // defaultReactors is the number of reactors for Config.Reactors 0.
 func defaultReactors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU(), maxReactors) }
 
-// withDefaults returns the configuration with zero fields filled in and the
-// environment's say in it, or says what is wrong with it. The limits of the
-// buffers are those of package bufring, which says so itself.
+// withDefaults returns the configuration with zero fields filled in and the engine
+// that the environment asks for. It fails if a field is out of range. The limits of
+// the buffers are those of package bufring.
 func (c Config) withDefaults() (_ Config, err error) {
-	switch c.Engine {
-	case EngineAuto, EngineURing, EngineSyscall, EngineNet:
-	default:
-		return c, fmt.Errorf("netring: Config.Engine is %v: want EngineAuto, EngineURing, EngineSyscall or EngineNet", c.Engine)
+	if !c.Engine.known() {
+		return c, fmt.Errorf("netring: Config.Engine is %v; use EngineAuto, EngineURing, EngineSyscall or EngineNet", c.Engine)
 	}
 	c.Engine, err = override(c.Engine)
 	if err != nil {
 		return c, err
 	}
 	if c.Reactors < 0 || c.Reactors > maxReactors {
-		return c, fmt.Errorf("netring: Config.Reactors is %d: want 0 (one for each P) to %d", c.Reactors, maxReactors)
+		return c, fmt.Errorf("netring: Config.Reactors is %d; use 0 for one per P, or 1 to %d", c.Reactors, maxReactors)
 	}
 	if c.Reactors == 0 {
 		c.Reactors = defaultReactors()
 	}
-	if c.Buffers < 0 || c.Buffers > 1<<15 || c.Buffers&(c.Buffers-1) != 0 {
-		return c, fmt.Errorf("netring: Config.Buffers is %d: want 0 (%d) or a power of two up to 32768", c.Buffers, defaultBuffers)
+	if c.Buffers < 0 || c.Buffers > maxBuffers || c.Buffers&(c.Buffers-1) != 0 {
+		return c, fmt.Errorf("netring: Config.Buffers is %d; use 0 for %d, or a power of two up to %d", c.Buffers, defaultBuffers, maxBuffers)
 	}
 	if c.Buffers == 0 {
 		c.Buffers = defaultBuffers
 	}
-	if c.BufferSize != 0 && (c.BufferSize < 512 || c.BufferSize > 1<<20) {
-		return c, fmt.Errorf("netring: Config.BufferSize is %d bytes: want 0 (%d) or 512 to 1048576", c.BufferSize, defaultBufferSize)
-	}
-	if c.WriteBuffer != 0 && (c.WriteBuffer < minWriteBuffer || c.WriteBuffer > maxWriteBuffer) {
-		return c, fmt.Errorf("netring: Config.WriteBuffer is %d; use 0 for none, or %d to %d bytes", c.WriteBuffer, minWriteBuffer, maxWriteBuffer)
+	if c.BufferSize != 0 && (c.BufferSize < minBufferSize || c.BufferSize > maxBufferSize) {
+		return c, fmt.Errorf("netring: Config.BufferSize is %d; use 0 for %d, or %d to %d bytes", c.BufferSize, defaultBufferSize, minBufferSize, maxBufferSize)
 	}
 	if c.BufferSize == 0 {
 		c.BufferSize = defaultBufferSize
 	}
+	if c.WriteBuffer != 0 && !validWriteBuffer(c.WriteBuffer) {
+		return c, fmt.Errorf("netring: Config.WriteBuffer is %d; use 0 for none, or %d to %d bytes", c.WriteBuffer, minWriteBuffer, maxWriteBuffer)
+	}
 	return c, nil
+}
+
+// writeBuffer returns the write buffer of a connection whose listener or dialer asks
+// for own bytes in the named field.
+func (c Config) writeBuffer(field string, own int) (int, error) {
+	switch {
+	case own == 0:
+		return c.WriteBuffer, nil
+	case own < 0:
+		return 0, nil
+	case !validWriteBuffer(own):
+		return 0, fmt.Errorf("netring: %s is %d; use 0 for the Poller's size, a negative value for none, or %d to %d bytes", field, own, minWriteBuffer, maxWriteBuffer)
+	}
+	return own, nil
+}
+
+func validWriteBuffer(bytes int) bool { return bytes >= minWriteBuffer && bytes <= maxWriteBuffer }
+
+// writeBufferingError is the error of SetWriteBuffering for a size that it refuses.
+func writeBufferingError(bytes int) error {
+	return fmt.Errorf("netring: SetWriteBuffering: the size is %d; use 0 for none, or %d to %d bytes", bytes, minWriteBuffer, maxWriteBuffer)
 }

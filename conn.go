@@ -1,155 +1,277 @@
-//go:build linux
-
 package netring
 
 import (
-	"errors"
+	"io"
 	"net"
+	"os"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/netring-go/netring/reactor"
 )
 
-var _ net.Conn = (*Conn)(nil)
-
-// Conn is a stream connection whose operations run on a Poller's reactor. It
-// behaves like *net.TCPConn. All methods may be called concurrently.
-//
-// A Conn that becomes unreachable without having been closed is closed, like
-// package net's.
-type Conn struct {
-	fd           *reactor.FD
-	poller       *Poller
-	net          string
-	laddr, raddr net.Addr
-	cleanup      runtime.Cleanup
+// stream is what *net.TCPConn and *net.UnixConn have in common.
+type stream interface {
+	net.Conn
+	syscall.Conn
+	CloseRead() error
+	CloseWrite() error
+	File() (*os.File, error)
+	SetReadBuffer(bytes int) error
+	SetWriteBuffer(bytes int) error
 }
 
-// newConn makes the connected socket sysfd a Conn of p, which has been acquired
-// for it, with a write buffer of the given size. On failure the caller still
-// owns both.
-func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Addr, buffer int) (*Conn, error) {
-	fd, err := p.place().NewFD(sysfd, tcp)
-	if err != nil {
-		return nil, err
+var (
+	_ stream = (*net.TCPConn)(nil)
+	_ stream = (*net.UnixConn)(nil)
+
+	_ stream        = (*portableConn)(nil)
+	_ io.ReaderFrom = (*portableConn)(nil)
+	_ io.WriterTo   = (*portableConn)(nil)
+)
+
+// portableConn is Conn on top of package net. Outside Linux, Conn embeds it; on
+// Linux, only tests use it.
+type portableConn struct {
+	std     stream
+	tcp     *net.TCPConn // std as a TCP connection, nil if it is a unix connection
+	network string
+	poller  *portablePoller
+	cleanup runtime.Cleanup
+
+	// Every call holds one of calls for reading, and package net orders the calls of one
+	// kind. Detach holds all of calls for writing: it waits for the calls under way. A
+	// call must not make another one while it holds its lock, since a Detach that waits
+	// in between would block both.
+	calls    [callKinds]sync.RWMutex
+	detached bool // guarded by any of calls
+}
+
+// callKind is the kind of a call, in the order in which Detach waits for them. Control
+// calls come last, so that Close can end the others meanwhile.
+type callKind int
+
+const (
+	callRead callKind = iota
+	callWrite
+	callControl
+	callKinds
+)
+
+// init makes c a connection of p that wraps std. On failure the caller still owns
+// std.
+func (c *portableConn) init(p *portablePoller, network string, std net.Conn) error {
+	s := std.(stream) // networkError admits no other
+	if err := p.add(s); err != nil {
+		return err
 	}
-	if buffer > 0 {
-		// Nothing is buffered yet, so this fails only if the Poller is closed already;
-		// then every call says so.
-		_ = fd.SetWriteBuffering(buffer)
-	}
-	c := &Conn{fd: fd, poller: p, net: network, laddr: laddr, raddr: raddr}
-	c.cleanup = runtime.AddCleanup(c, func(o orphan) { o.close() }, orphan{fd, p})
-	return c, nil
+	c.std, c.network, c.poller = s, network, p
+	c.tcp, _ = s.(*net.TCPConn)
+	// The Poller refers to s, so package net's own cleanup cannot run.
+	c.cleanup = runtime.AddCleanup(c, func(o portableOrphan) { o.close() }, portableOrphan{p, s})
+	return nil
 }
 
-// orphan is what is left of a Conn that nobody holds any more.
-type orphan struct {
-	fd     *reactor.FD
-	poller *Poller
-}
+func (c *portableConn) ok() bool { return c != nil && c.std != nil }
 
-// close has nobody to report an error to.
-func (o orphan) close() { _ = o.fd.CloseThen(o.poller.release) }
-
-func (c *Conn) ok() bool { return c != nil && c.fd != nil }
-
-// Read implements net.Conn. It returns what is there, up to len(p) bytes, and
-// waits only while there is nothing. Its errors are io.EOF and *net.OpError.
-func (c *Conn) Read(p []byte) (int, error) {
+// call runs f as a call of the given kind. If c is detached, it returns an error of
+// the operation op.
+func (c *portableConn) call(kind callKind, op string, f func() error) error {
 	if !c.ok() {
-		return 0, syscall.EINVAL
+		return syscall.EINVAL
 	}
-	n, err := c.fd.Read(p)
-	if err != nil {
-		err = c.opError("read", "read", err)
+	c.calls[kind].RLock()
+	defer c.calls[kind].RUnlock() // refers to c, so its cleanup does not run during f
+	if c.detached {
+		return c.opError(op, net.ErrClosed)
 	}
-	runtime.KeepAlive(c) // or its cleanup could close the descriptor under the call
+	return f()
+}
+
+// opError wraps an error in the shape that package net gives it.
+func (c *portableConn) opError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if op == "set" {
+		return &net.OpError{Op: op, Net: c.network, Source: nil, Addr: c.std.LocalAddr(), Err: err}
+	}
+	return &net.OpError{Op: op, Net: c.network, Source: c.std.LocalAddr(), Addr: c.std.RemoteAddr(), Err: err}
+}
+
+// Read implements net.Conn. It returns the bytes that have arrived, up to len(p),
+// and waits only if there are none. Its errors are io.EOF and *net.OpError.
+func (c *portableConn) Read(p []byte) (n int, err error) {
+	err = c.call(callRead, "read", func() (err error) {
+		n, err = c.std.Read(p)
+		return err
+	})
 	return n, err
 }
 
 // Write implements net.Conn. It returns when the kernel has taken all of p, or
-// with an error and the number of bytes it took before.
-func (c *Conn) Write(p []byte) (int, error) {
-	if !c.ok() {
-		return 0, syscall.EINVAL
-	}
-	n, err := c.fd.Write(p)
-	if err != nil {
-		err = c.opError("write", "write", err)
-	}
-	runtime.KeepAlive(c)
+// with an error and the number of bytes that the kernel took before. Outside Linux, it
+// never buffers, whatever [Config].WriteBuffer is.
+func (c *portableConn) Write(p []byte) (n int, err error) {
+	err = c.call(callWrite, "write", func() (err error) {
+		n, err = c.std.Write(p)
+		return err
+	})
 	return n, err
 }
 
-// Close implements net.Conn. Calls under way return net.ErrClosed. When Close
-// returns, the descriptor is free, unless writes were buffered, see [Config].
-func (c *Conn) Close() error {
-	if !c.ok() {
-		return syscall.EINVAL
+// Writev writes all pieces, in order, as one Write: no other write comes in between,
+// and they leave with as few system calls as net.Buffers needs. Writev does not change
+// bufs. It returns the number of bytes written and, if that is not all, an error like
+// Write's.
+func (c *portableConn) Writev(bufs [][]byte) (n int64, err error) {
+	err = c.call(callWrite, "writev", func() (err error) {
+		pieces := append(net.Buffers(nil), bufs...) // WriteTo consumes them
+		n, err = pieces.WriteTo(c.std)
+		return err
+	})
+	return n, err
+}
+
+// Flush waits until the kernel has taken everything that was written. Outside Linux,
+// nothing is buffered, so Flush only fails where a Write would: after Close, or if the
+// write deadline has passed. Its errors are those of Write.
+func (c *portableConn) Flush() error {
+	return c.call(callWrite, "write", func() error {
+		rc, err := c.std.SyscallConn()
+		if err != nil {
+			return err
+		}
+		return c.opError("write", inner(rc.Write(func(uintptr) bool { return true })))
+	})
+}
+
+// SetWriteBuffering sets the size of the connection's write buffer: 512 bytes to
+// 16 MiB, or 0 for none, see [Config].WriteBuffer. Outside Linux, it only checks the
+// size, since a Write never buffers. Its errors have Op "set".
+func (c *portableConn) SetWriteBuffering(bytes int) error {
+	return c.call(callControl, "set", func() error {
+		if bytes != 0 && !validWriteBuffer(bytes) {
+			return c.opError("set", writeBufferingError(bytes))
+		}
+		rc, err := c.std.SyscallConn()
+		if err != nil {
+			return err
+		}
+		return c.opError("set", inner(rc.Control(func(uintptr) {}))) // fails if c is closed
+	})
+}
+
+// inner returns the error that a *net.OpError wraps.
+func inner(err error) error {
+	if oe, ok := err.(*net.OpError); ok {
+		return oe.Err
 	}
-	err := c.fd.CloseThen(c.poller.release)
-	if !errors.Is(err, net.ErrClosed) {
+	return err
+}
+
+// Close implements net.Conn. Calls under way return net.ErrClosed.
+func (c *portableConn) Close() error {
+	return c.call(callControl, "close", func() error {
 		c.cleanup.Stop()
-	}
-	return c.opError("close", "close", err)
+		c.poller.remove(c.std)
+		return c.std.Close()
+	})
 }
 
-// LocalAddr implements net.Conn.
-func (c *Conn) LocalAddr() net.Addr {
+// LocalAddr implements net.Conn. Callers share the returned address and must not
+// change it.
+func (c *portableConn) LocalAddr() net.Addr {
 	if !c.ok() {
 		return nil
 	}
-	return c.laddr
+	return c.std.LocalAddr()
 }
 
-// RemoteAddr implements net.Conn.
-func (c *Conn) RemoteAddr() net.Addr {
+// RemoteAddr implements net.Conn. Callers share the returned address and must not
+// change it.
+func (c *portableConn) RemoteAddr() net.Addr {
 	if !c.ok() {
 		return nil
 	}
-	return c.raddr
+	return c.std.RemoteAddr()
 }
 
-// SetDeadline implements net.Conn. A deadline in the past, too, ends a Read or
-// Write that is waiting; none of them loses a byte to it.
-func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
+// SetDeadline implements net.Conn. It applies to calls under way, too: a deadline in
+// the past ends a Read or Write that waits. A Read that times out loses no byte.
+func (c *portableConn) SetDeadline(t time.Time) error {
+	return c.call(callControl, "set", func() error { return c.std.SetDeadline(t) })
+}
 
-// SetReadDeadline implements net.Conn.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, true, false) }
+// SetReadDeadline implements net.Conn, see SetDeadline.
+func (c *portableConn) SetReadDeadline(t time.Time) error {
+	return c.call(callControl, "set", func() error { return c.std.SetReadDeadline(t) })
+}
 
-// SetWriteDeadline implements net.Conn. When a Write times out, some of its
-// bytes may have been sent; it returns how many.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, false, true) }
-
-func (c *Conn) setDeadline(t time.Time, read, write bool) error {
-	if !c.ok() {
-		return syscall.EINVAL
-	}
-	err := c.fd.SetDeadline(t, read, write)
-	runtime.KeepAlive(c)
-	return c.setError("", err)
+// SetWriteDeadline implements net.Conn, see SetDeadline. A Write that times out
+// returns the number of bytes it has sent.
+func (c *portableConn) SetWriteDeadline(t time.Time) error {
+	return c.call(callControl, "set", func() error { return c.std.SetWriteDeadline(t) })
 }
 
 // CloseRead shuts down the reading side of the connection. Most callers should
-// just use Close.
-func (c *Conn) CloseRead() error { return c.shutdown(unix.SHUT_RD) }
+// use Close.
+func (c *portableConn) CloseRead() error {
+	return c.call(callControl, "close", func() error { return c.std.CloseRead() })
+}
 
 // CloseWrite shuts down the writing side of the connection: the peer reads what
-// was written, then io.EOF. With a write buffer it waits until that is sent; if the
-// write deadline passes first, it returns os.ErrDeadlineExceeded, the connection stays
-// as it was, and CloseWrite may be called again.
-func (c *Conn) CloseWrite() error { return c.shutdown(unix.SHUT_WR) }
+// was written, then io.EOF.
+func (c *portableConn) CloseWrite() error {
+	return c.call(callControl, "close", func() error { return c.std.CloseWrite() })
+}
 
-func (c *Conn) shutdown(how int) error {
+// Unread returns the number of bytes that the connection received ahead of a read
+// of less than 512 bytes. Outside Linux, it is 0: nothing is received ahead.
+func (c *portableConn) Unread() int { return 0 }
+
+// SyscallConn implements syscall.Conn. The raw connection is package net's.
+func (c *portableConn) SyscallConn() (rc syscall.RawConn, err error) {
+	err = c.call(callControl, "raw-control", func() (err error) {
+		rc, err = c.std.SyscallConn()
+		return err
+	})
+	return rc, err
+}
+
+// File returns a duplicate of the connection's descriptor; closing one does not
+// affect the other. The caller must close the File. It fails on Windows, as package
+// net's does.
+func (c *portableConn) File() (f *os.File, err error) {
+	err = c.call(callControl, "file", func() (err error) {
+		f, err = c.std.File()
+		return err
+	})
+	return f, err
+}
+
+// Detach returns the connection as one of package net's, for code that needs a
+// *net.TCPConn. The caller must close that; c is closed, and deadlines are not
+// taken over. Detach waits for calls under way.
+func (c *portableConn) Detach() (*net.TCPConn, error) {
 	if !c.ok() {
-		return syscall.EINVAL
+		return nil, syscall.EINVAL
 	}
-	err := c.fd.Shutdown(how)
-	runtime.KeepAlive(c)
-	return c.opError("close", "shutdown", err)
+	if c.tcp == nil {
+		return nil, c.opError("detach", errNotTCP)
+	}
+	for kind := range c.calls {
+		c.calls[kind].Lock()
+		defer c.calls[kind].Unlock()
+	}
+	if c.detached {
+		return nil, c.opError("detach", net.ErrClosed)
+	}
+	if err := c.tcp.SetDeadline(time.Time{}); err != nil { // fails if c is closed
+		return nil, c.opError("detach", inner(err))
+	}
+	c.detached = true
+	c.cleanup.Stop()
+	c.poller.remove(c.std)
+	return c.tcp, nil
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Dial connects to the address on the named network, "tcp", "tcp4", "tcp6" or
-// "unix", like net.Dial. On Linux, the connection is a *Conn on the default Poller.
+// "unix", like net.Dial. The connection is a *Conn on the default Poller, unless the
+// environment asks for EngineNet.
 func Dial(network, address string) (net.Conn, error) {
 	var d Dialer
 	return d.Dial(network, address)
@@ -20,8 +21,9 @@ func DialTimeout(network, address string, timeout time.Duration) (net.Conn, erro
 	return d.Dial(network, address)
 }
 
-// Dialer has the fields of net.Dialer, with their meaning, and the Poller to use.
-// Its methods may be called concurrently.
+// Dialer has the fields of net.Dialer, with the same meaning, and the Poller to use.
+// Its connections are *Conns, unless the Poller's engine is EngineNet. Its methods
+// may be called concurrently.
 type Dialer struct {
 	Timeout         time.Duration
 	Deadline        time.Time
@@ -40,16 +42,18 @@ type Dialer struct {
 	// means the Poller's, a negative size none.
 	WriteBuffer int
 
-	std net.Dialer // keeps the Multipath TCP setting only
+	std net.Dialer // holds the Multipath TCP setting only
 }
 
-// SetMultipathTCP is net.Dialer's.
+// SetMultipathTCP sets whether the Dialer uses Multipath TCP where the system has it,
+// see net.Dialer.SetMultipathTCP.
 func (d *Dialer) SetMultipathTCP(use bool) { d.std.SetMultipathTCP(use) }
 
-// MultipathTCP is net.Dialer's.
+// MultipathTCP reports whether the Dialer uses Multipath TCP where the system has it,
+// see net.Dialer.MultipathTCP.
 func (d *Dialer) MultipathTCP() bool { return d.std.MultipathTCP() }
 
-// Dial connects to the address on the named network.
+// Dial is DialContext without a context.
 func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }

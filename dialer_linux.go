@@ -12,14 +12,15 @@ import (
 )
 
 // DialContext connects to the address on the named network. ctx applies to
-// connecting only: once connected, its end has no effect. Errors are *net.OpError
+// connecting only; its end does not affect the connection. Errors are *net.OpError
 // with Op "dial".
 //
 // Resolving, racing of IPv6 and IPv4 (happy eyeballs), timeouts and connecting are
-// package net's; the reactor takes over the connected socket.
+// package net's; the reactor takes over the connected socket. With EngineNet,
+// DialContext returns package net's own connection.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	std := d.netDialer()
-	// A Poller that cannot be used is found before anybody is called.
+	// A Poller that cannot be used is found before anything is sent.
 	p, buffer, err := acquireFor(d.Poller, network, "Dialer.WriteBuffer", d.WriteBuffer)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
@@ -27,8 +28,8 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	placed := false
 	defer func() {
 		if !placed { // also if Control panics or ends the goroutine
-			// Package net's error is what callers know; a failure to end the default
-			// Poller cannot be told next to it without changing its type.
+			// Callers know package net's error. A failure to end the default Poller cannot
+			// be reported next to it without changing its type.
 			_ = p.release()
 		}
 	}()
@@ -65,10 +66,10 @@ func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (*Conn, er
 	if err != nil {
 		return nil, errjoin.Join(err, unix.Close(sysfd))
 	}
-	// A client's peer answers what it is sent. http.Transport looks at the request's
-	// body once more after writing it and fails if the answer has made the server
-	// side of a proxy close it: a race that is there with package net, too, but hardly
-	// ever lost, since its Write returns before the answer can arrive.
+	// A client's peer answers what it receives. http.Transport looks at the request's
+	// body once more after writing it, and fails if the answer has made the server side
+	// of a proxy close the body meanwhile. Package net has this race, too, but rarely
+	// loses it: its Write returns before the answer can arrive.
 	c.fd.SetDirectWrites()
 	return c, nil
 }

@@ -1,28 +1,35 @@
 package netring
 
 import (
+	"encoding"
 	"fmt"
 	"os"
+)
 
-	"github.com/netring-go/netring/reactor"
+var (
+	_ fmt.Stringer             = EngineAuto
+	_ encoding.TextMarshaler   = EngineAuto
+	_ encoding.TextUnmarshaler = (*Engine)(nil)
 )
 
 // Engine names the way operations reach the kernel. As text it is "auto",
 // "uring", "syscall" or "net"; it works with flag.TextVar.
-type Engine = reactor.EngineKind
+type Engine uint8
 
 const (
 	// EngineAuto is EngineURing where the kernel allows it, else EngineSyscall.
-	EngineAuto = reactor.Auto
+	// Outside Linux, package net runs the operations of netring's types.
+	EngineAuto Engine = iota
 	// EngineURing submits operations in batches, with io_uring_enter(2). It needs
-	// Linux 5.6 and a sandbox that admits io_uring; [Probe] tells.
-	EngineURing = reactor.URing
+	// Linux 5.6 and a sandbox that admits io_uring; [Probe] tells. Outside Linux,
+	// it is refused.
+	EngineURing
 	// EngineSyscall runs the same batches as plain system calls. It never touches
-	// io_uring.
-	EngineSyscall = reactor.Syscall
-	// EngineNet is package net: listeners and connections are its own types, and a
-	// Poller runs nothing.
-	EngineNet = reactor.Net
+	// io_uring. Outside Linux, it is EngineAuto.
+	EngineSyscall
+	// EngineNet is package net, on every system: listeners and connections are its
+	// own types, and a Poller runs nothing.
+	EngineNet
 )
 
 // EngineEnv is the environment variable that overrides [Config].Engine: "auto",
@@ -30,37 +37,41 @@ const (
 // included. With "syscall" and "net", io_uring is not even probed.
 const EngineEnv = "NETRING_ENGINE"
 
+var engineNames = [...]string{EngineAuto: "auto", EngineURing: "uring", EngineSyscall: "syscall", EngineNet: "net"}
+
+// String returns the engine's text form.
+func (e Engine) String() string {
+	if e.known() {
+		return engineNames[e]
+	}
+	return fmt.Sprintf("Engine(%d)", uint8(e))
+}
+
+func (e Engine) known() bool { return int(e) < len(engineNames) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (e Engine) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler, for flag.TextVar and
+// configuration files. Its error lists the texts there are.
+func (e *Engine) UnmarshalText(text []byte) error {
+	for i, name := range engineNames {
+		if string(text) == name {
+			*e = Engine(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("netring: engine %q is unknown; use auto, uring, syscall or net", text)
+}
+
 // override returns the engine that the environment asks for, or e.
 func override(e Engine) (Engine, error) {
 	v := os.Getenv(EngineEnv)
 	if v == "" {
 		return e, nil
 	}
-	if err := e.UnmarshalText([]byte(v)); err != nil {
-		return e, fmt.Errorf("netring: %s: %w", EngineEnv, err)
+	if e.UnmarshalText([]byte(v)) != nil {
+		return e, fmt.Errorf("netring: %s is %q; use auto, uring, syscall or net", EngineEnv, v)
 	}
 	return e, nil
-}
-
-// Feature is a part of io_uring that netring uses, with the kernel version it
-// came with and what is lost without it.
-type Feature = reactor.Feature
-
-// Report is what [Probe] finds. It marshals to JSON.
-type Report struct {
-	Kernel   string    `json:"kernel"`             // release, as uname(2) says
-	Engine   Engine    `json:"engine"`             // what EngineAuto is here
-	Reason   string    `json:"reason"`             // why
-	Features []Feature `json:"features,omitempty"` // nil if io_uring was not to be probed
-	Limits   Limits    `json:"limits"`
-}
-
-// Limits are settings of the system that bear on netring. What the system does
-// not tell is empty.
-type Limits struct {
-	OpenFiles       string `json:"open_files"`        // RLIMIT_NOFILE: soft/hard
-	LockedMemory    string `json:"locked_memory"`     // RLIMIT_MEMLOCK in bytes: soft/hard; counts for rings before Linux 5.12 and since 6.14
-	Seccomp         string `json:"seccomp"`           // "off", "strict" or "filter"
-	IOUringDisabled string `json:"io_uring_disabled"` // sysctl kernel.io_uring_disabled: 0 no, 1 for most, 2 for all
-	IOUringGroup    string `json:"io_uring_group"`    // sysctl kernel.io_uring_group: the group spared by 1
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -87,6 +88,37 @@ func TestEngineText(t *testing.T) {
 		if err != nil || string(b) != `"`+e.String()+`"` {
 			t.Errorf("%v: %s, %v", e, b, err)
 		}
+	}
+}
+
+// The texts that programs and their users see, and that monitoring reads.
+func TestEngineTextUnknown(t *testing.T) {
+	if got := Engine(9).String(); got != "Engine(9)" {
+		t.Errorf("String: %q", got)
+	}
+	e := EngineSyscall
+	err := e.UnmarshalText([]byte("urign"))
+	if e != EngineSyscall || err == nil || err.Error() != `netring: engine "urign" is unknown; use auto, uring, syscall or net` {
+		t.Errorf("UnmarshalText: %v, %v", e, err)
+	}
+}
+
+func TestReportJSON(t *testing.T) {
+	report := Report{
+		Kernel: "6.18", Engine: EngineURing, Reason: "why",
+		Features: []Feature{{Name: "F", Since: "5.6", Without: "nothing", Supported: true}, {Name: "G", Reason: "no"}},
+		Limits:   Limits{"1/2", "3/4", "off", "0", "-1"},
+	}
+	got, err := json.Marshal(report)
+	const want = `{"kernel":"6.18","engine":"uring","reason":"why",` +
+		`"features":[{"name":"F","since":"5.6","without":"nothing","supported":true},{"name":"G","since":"","without":"","supported":false,"reason":"no"}],` +
+		`"limits":{"open_files":"1/2","locked_memory":"3/4","seccomp":"off","io_uring_disabled":"0","io_uring_group":"-1"}}`
+	if string(got) != want || err != nil {
+		t.Errorf("%s, %v; want\n%s", got, err, want)
+	}
+	var back Report
+	if err := json.Unmarshal(got, &back); err != nil || !reflect.DeepEqual(back, report) {
+		t.Errorf("%+v, %v", back, err)
 	}
 }
 

@@ -1,70 +1,30 @@
-//go:build linux
-
 package netring
 
 import (
 	"errors"
-	"io"
 	"net"
-	"os"
-	"syscall"
 )
 
-// Errors have the three levels of package net's: *net.OpError, then, for what
-// the kernel said, *os.SyscallError and syscall.Errno. io.EOF stays bare.
+// ErrUnread is the error inside what SyscallConn's Read, File and Detach return
+// while the connection holds bytes that it received ahead of a read of less than 512
+// bytes: the socket alone does not give the whole stream then. Read [Conn.Unread]
+// bytes first; that many are returned without waiting. Outside Linux, nothing is
+// received ahead, and there is no such error.
+var ErrUnread = errors.New("netring: the connection holds bytes received ahead; Read them first")
 
-// wrapErrno names the system call behind an errno. Other errors, nil among
-// them, are returned as they are.
-func wrapErrno(call string, err error) error {
-	if errno, ok := err.(syscall.Errno); ok {
-		return os.NewSyscallError(call, errno)
-	}
-	return err
-}
+// errNotTCP is why a unix connection cannot be detached.
+var errNotTCP = errors.New("netring: Detach is for TCP connections only; use File")
 
-// opError wraps an error of an operation on c. nil and io.EOF stay what they
-// are.
-func (c *Conn) opError(op, call string, err error) error {
-	if err == nil || err == io.EOF {
-		return err
-	}
-	return &net.OpError{Op: op, Net: c.net, Source: c.laddr, Addr: c.raddr, Err: wrapErrno(call, err)}
-}
+// errNilPoller is what a call through a Poller that was never made gets.
+var errNilPoller = errors.New("netring: the Poller was not made by NewPoller")
 
-// setError wraps an error of changing a setting of c. Package net gives it the
-// local address only.
-func (c *Conn) setError(call string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &net.OpError{Op: "set", Net: c.net, Source: nil, Addr: c.laddr, Err: wrapErrno(call, err)}
-}
+// errPollerClosed is what a call through a closed Poller gets.
+var errPollerClosed error = pollerClosed{}
 
-// acceptError names the system call behind an error of Accept. Being out of
-// memory is temporary like being out of descriptors; syscall.Errno only says so of
-// the latter, and servers that back off ask Temporary.
-func acceptError(err error) error {
-	if err == syscall.ENOBUFS || err == syscall.ENOMEM {
-		return os.NewSyscallError("accept4", temporaryErrno{err.(syscall.Errno)})
-	}
-	return wrapErrno("accept4", err)
-}
+type pollerClosed struct{}
 
-// temporaryErrno is an errno whose Temporary reports true.
-type temporaryErrno struct{ syscall.Errno }
-
-func (temporaryErrno) Temporary() bool { return true }
-
-// Unwrap lets errors.Is and errors.As find the errno.
-func (e temporaryErrno) Unwrap() error { return e.Errno }
-
-// opError wraps an error of an operation on l.
-func (l *Listener) opError(op, call string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &net.OpError{Op: op, Net: l.net, Source: nil, Addr: l.addr, Err: wrapErrno(call, err)}
-}
+func (pollerClosed) Error() string        { return "netring: the Poller is closed: make a new one" }
+func (pollerClosed) Is(target error) bool { return target == net.ErrClosed }
 
 // listenError wraps an error of making a listener, unless it is package net's,
 // which has its shape already.

@@ -8,16 +8,17 @@ import (
 )
 
 // Listen is net.Listen on io_uring: it announces on the local network address.
-// The network must be "tcp", "tcp4", "tcp6" or "unix". On Linux, the
-// listener it returns is a *Listener, and what that accepts are *Conns, on the
-// default Poller.
+// The network must be "tcp", "tcp4", "tcp6" or "unix". The listener is a *Listener
+// and accepts *Conns, on the default Poller, unless the environment asks for
+// EngineNet.
 func Listen(network, address string) (net.Listener, error) {
 	var lc ListenConfig
 	return lc.Listen(context.Background(), network, address)
 }
 
-// ListenConfig has the fields of net.ListenConfig, with their meaning, and the
-// Poller to use.
+// ListenConfig has the fields of net.ListenConfig, with the same meaning, and the
+// Poller to use. Its listeners are *Listeners, unless the Poller's engine is
+// EngineNet.
 type ListenConfig struct {
 	// Control, if not nil, is called after the socket is made and before it is
 	// bound, see net.ListenConfig.
@@ -35,13 +36,15 @@ type ListenConfig struct {
 	// [Config]. 0 means the Poller's, a negative size none.
 	WriteBuffer int
 
-	std net.ListenConfig // keeps the Multipath TCP setting only
+	std net.ListenConfig // holds the Multipath TCP setting only
 }
 
-// SetMultipathTCP is net.ListenConfig's.
+// SetMultipathTCP sets whether listeners use Multipath TCP where the system has it,
+// see net.ListenConfig.SetMultipathTCP.
 func (lc *ListenConfig) SetMultipathTCP(use bool) { lc.std.SetMultipathTCP(use) }
 
-// MultipathTCP is net.ListenConfig's.
+// MultipathTCP reports whether listeners use Multipath TCP where the system has it,
+// see net.ListenConfig.MultipathTCP.
 func (lc *ListenConfig) MultipathTCP() bool { return lc.std.MultipathTCP() }
 
 // netListenConfig returns the net.ListenConfig with lc's fields.

@@ -29,7 +29,9 @@ func Probe() (*Report, error) {
 		return r, nil
 	}
 	features, unavailable := reactor.Probe()
-	r.Features = features
+	for _, f := range features {
+		r.Features = append(r.Features, Feature(f))
+	}
 	if unavailable != nil && engine == EngineURing {
 		r.Reason = fmt.Sprintf("%s=%v, although %v", EngineEnv, engine, unavailable)
 		return r, nil

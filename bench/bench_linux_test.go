@@ -1,21 +1,28 @@
 package main
 
 import (
-	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
-	"os/signal"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/netring-go/netring/bench/internal/child"
 	"github.com/netring-go/netring/bench/internal/load"
+	"github.com/netring-go/netring/bench/internal/report"
+	"github.com/netring-go/netring/bench/internal/server"
+	"github.com/netring-go/netring/bench/modes"
 )
 
 // TestMain lets the test binary be the child processes that a bench starts.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "-child" {
+	if len(os.Args) == 3 && os.Args[1] == "-child" {
 		main()
 		return
 	}
@@ -26,111 +33,192 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// ownImpls are the implementations of this program, and the one in C.
-var ownImpls = []string{"net", "uring", "syscall", "uring+cw", "syscall+cw", "uring+lease", "syscall+lease", "c-epoll"}
-
-// testBench returns a bench for very short turns.
-func testBench(t *testing.T, out *bytes.Buffer, impls ...string) *bench {
+// measure gives each server of the rows that the arguments ask for a very short turn, and
+// returns what was measured.
+func measure(t *testing.T, args ...string) ([]row, *bench) {
 	t.Helper()
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt)
-	b := &bench{
-		rounds: 1, dur: 20 * time.Millisecond, impls: impls, idle: 200, out: out, stop: stop,
-		builds: builds{peerDir: "peers"},
+	o := &options{}
+	i := slices.IndexFunc(commands, func(c command) bool { return c.name == args[0] })
+	f := commands[i].flags(o, io.Discard)
+	args = append([]string{"-rounds", "1", "-d", "20ms"}, args[1:]...)
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
 	}
+	rows, err := commands[i].plan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &bench{ctx: ctx, rounds: o.rounds, dur: o.dur, builds: builds{peerDir: "peers"}, progress: newProgress(io.Discard, 0, 0)}
 	t.Cleanup(func() {
-		signal.Stop(stop)
-		if err := b.close(); err != nil {
+		cancel()
+		if err := b.builds.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return b
+	return rows, b
 }
 
-// TestEveryRow runs every workload for a moment against every implementation that
-// it applies to: the load generator checks the answers.
-func TestEveryRow(t *testing.T) {
-	var out bytes.Buffer
-	b := testBench(t, &out, ownImpls...)
-	ws, err := b.setting("shared", regexp.MustCompile(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+// refused says whether a server was left out because of what the system does not let it
+// do or does not have.
+func refused(t *testing.T, e entrant, reason string) bool {
 	_, noGCC := exec.LookPath("gcc")
-	for i, r := range rows(b.idle) {
-		w := ws[i]
-		for _, impl := range ownImpls {
-			_, applies := r.serverOf(impl)
-			res, has := w.Rounds[0][impl]
-			switch reason := w.LeftOut[impl]; {
-			case !applies:
-				if has || reason != "" {
-					t.Errorf("%s: %s has a result or a reason (%s), though it does not apply", r.name, impl, reason)
+	switch {
+	case strings.HasPrefix(e.cfg.Stack, "uring") && strings.Contains(reason, child.ErrNotStarted.Error()), strings.HasPrefix(reason, modes.Refused):
+		t.Logf("io_uring is refused here: %s", reason)
+		return true
+	}
+	return e.program == programC && noGCC != nil && strings.Contains(reason, "not built")
+}
+
+// TestEveryRow runs every row of every command for a moment with every server: the load
+// generator checks the answers.
+func TestEveryRow(t *testing.T) {
+	for _, args := range [][]string{
+		{"compare", "-settings", "shared", "-idle", "200"}, {"seccomp", "-settings", "shared"},
+		{"modes", "-settings", "shared", "-conns", "8"}, {"scaling"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			rows, b := measure(t, args...)
+			if args[0] == "scaling" { // each setting of it has the same rows for this test
+				for i := range rows {
+					rows[i].setting, rows[i].job.Idle = child.Shared, min(rows[i].job.Idle, 200)
 				}
-			case impl == implC && noGCC != nil && strings.Contains(reason, "not built"):
-			case strings.HasPrefix(impl, "uring") && strings.Contains(reason, errNotStarted.Error()):
-				t.Logf("io_uring is refused here: %s", reason)
-			case reason != "" || !has:
-				t.Errorf("%s: %s was left out: %s", r.name, impl, reason)
-			case res.Requests <= 0 || res.Elapsed <= 0:
-				t.Errorf("%s: %s: %+v", r.name, impl, res)
-			case w.Table != tableMemory && (res.P50 <= 0 || res.P99 < res.P50):
-				t.Errorf("%s: %s: latencies of %+v", r.name, impl, res)
-			case w.Table == tableMemory && res.RSSAfter <= res.RSSBefore:
-				t.Errorf("%s: %s: memory of %+v", r.name, impl, res)
-			case w.Table == tableFairness && (res.AloneP99 <= 0 || res.FloodBytes <= 0):
-				t.Errorf("%s: %s: flood of %+v", r.name, impl, res)
+			}
+			if args[0] == "modes" {
+				b.rounds = 2 // connections take the places of others
+			}
+			if err := b.measure(rows, false); err != nil || b.failed != nil {
+				t.Fatal(err, b.failed)
+			}
+			for i, w := range b.results.Workloads {
+				for _, e := range rows[i].servers {
+					res, has := w.Rounds[0][e.name]
+					switch reason := w.LeftOut[e.name]; {
+					case reason != "" && refused(t, e, reason):
+					case reason != "" || !has:
+						t.Errorf("%s: %s was left out: %s", w.Name, e.name, reason)
+					case res.Requests <= 0:
+						t.Errorf("%s: %s: %+v", w.Name, e.name, res)
+					case w.Table == report.TableReactor:
+						if res.Heap <= 0 || res.Descriptors < moreReactors {
+							t.Errorf("%s: %s: memory of %+v", w.Name, e.name, res)
+						}
+					case w.Table == report.TableMemory || w.Table == report.TableHeap:
+						if res.Resident <= 0 || res.Goroutines < res.Requests/2 {
+							t.Errorf("%s: %s: memory of %+v", w.Name, e.name, res)
+						}
+					case res.P50 <= 0 || res.P99 < res.P50 || res.CPU < 0 || res.Elapsed < b.dur/2:
+						t.Errorf("%s: %s: %+v", w.Name, e.name, res)
+					case w.Table == report.TableFairness && (res.AloneP99 <= 0 || res.FloodBytes <= 0):
+						t.Errorf("%s: %s: flood of %+v", w.Name, e.name, res)
+					case e.cfg.Stack == "uring" && (w.Table == report.TableLoops || w.Table == report.TableAccepts) && res.Ops == 0:
+						t.Errorf("%s: %s: counters of %+v", w.Name, e.name, res)
+					}
+				}
+			}
+			var out strings.Builder
+			report.Printer{Out: &out}.Workloads(b.results.Workloads)
+			for _, w := range b.results.Workloads {
+				if !strings.Contains(out.String(), w.Name) {
+					t.Errorf("%s is not in the tables:\n%s", w.Name, out.String())
+				}
+			}
+		})
+	}
+}
+
+// TestApplies looks at which servers take part in which rows of compare.
+func TestApplies(t *testing.T) {
+	seen := map[string]bool{}
+	for _, w := range workloads(1234) {
+		if seen[w.name] {
+			t.Errorf("%s is there twice", w.name)
+		}
+		seen[w.name] = true
+		if many := w.job.Idle > 0; many != strings.Contains(w.name, "1234") {
+			t.Errorf("%s has %d idle connections", w.name, w.job.Idle)
+		}
+		for server, want := range map[string]bool{
+			"net": true, "syscall+seccomp": true, "uring+lease": strings.HasPrefix(w.name, "1234 idle"),
+			"uring+cw": strings.Contains(w.name, "pipelined") || strings.Contains(w.name, "broadcast"), "gnet": strings.Contains(w.name, "echo"),
+		} {
+			if _, ok := w.entrant(server); ok != want {
+				t.Errorf("%s: %s applies: %v", w.name, server, ok)
 			}
 		}
-		if !strings.Contains(out.String(), "| "+r.name+" |") {
-			t.Errorf("%s is not in the tables", r.name)
+	}
+	for _, name := range report.Overview() {
+		if !seen[name] {
+			t.Errorf("the chart's workload %q is unknown", name)
 		}
 	}
 }
 
-// TestLoadGeneratorCounts runs a job against a server whose CPU time is known to
-// grow.
-func TestLoadGeneratorCounts(t *testing.T) {
-	var out bytes.Buffer
-	b := testBench(t, &out, "net")
-	b.dur = 50 * time.Millisecond
-	ws, err := b.setting("shared", regexp.MustCompile("^HTTP, 16 conns$"))
-	if err != nil || len(ws) != 1 || len(ws[0].LeftOut) > 0 {
-		t.Fatalf("%v, %+v", err, ws)
-	}
-	res := ws[0].Rounds[0]["net"]
-	if res.Requests < 10 || res.CPU <= 0 || res.P50 <= 0 || res.P99 < res.P50 ||
-		res.Elapsed < b.dur || res.Elapsed > b.dur+load.NoAnswer {
-		t.Errorf("%+v", res)
-	}
-}
-
-// TestLeftOut runs a row with servers that cannot be built, do not start and are
-// not there, beside one that works.
+// TestLeftOut runs a row with servers that cannot be built and do not start, beside one
+// that works.
 func TestLeftOut(t *testing.T) {
-	var out bytes.Buffer
-	b := testBench(t, &out, "net", "gnet", "nonsense", "c-epoll")
+	t.Setenv("PATH", "") // without a compiler
+	rows, b := measure(t, "compare", "-settings", "shared", "-rows", "^echo 128 B, 64 conns$", "-impls", "net,c-epoll", "-peers")
 	b.builds.peerDir = t.TempDir() // without a module
-	t.Setenv("PATH", "")           // without a compiler
-	ws, err := b.setting("shared", regexp.MustCompile("^echo 128 B, 64 conns$"))
-	if err != nil {
-		t.Fatal(err)
+	nonsense := rows[0].servers[0]
+	nonsense.name, nonsense.cfg.Stack = "nonsense", "nonsense"
+	rows[0].servers = append(rows[0].servers[:3], nonsense)
+	if err := b.measure(rows, false); err != nil || b.failed == nil || !strings.Contains(b.failed.Error(), "nonsense") {
+		t.Fatalf("%v, failed: %v", err, b.failed)
 	}
-	w := ws[0]
+	w := b.results.Workloads[0]
 	if w.Rounds[0]["net"].Requests == 0 || len(w.Rounds[0]) != 1 {
 		t.Errorf("results %+v", w.Rounds)
 	}
-	for impl, want := range map[string]string{
-		"gnet": "was not built: stat ", "nonsense": `did not start: exit status 1: bench: server/nonsense/echo: unknown implementation "nonsense"`,
-		"c-epoll": "was not built: exec: ",
+	for server, want := range map[string]string{
+		"gnet": "was not built: ", "c-epoll": "was not built: ", "nonsense": `did not start: exit status 1: bench: unknown stack "nonsense"`,
 	} {
-		if got := w.LeftOut[impl]; !strings.HasPrefix(got, want) || !strings.Contains(out.String(), "- "+impl+" (echo 128 B, 64 conns): "+want) {
-			t.Errorf("%s was left out with %q, want %q, in\n%s", impl, got, want, out.String())
+		if got := w.LeftOut[server]; !strings.HasPrefix(got, want) {
+			t.Errorf("%s was left out with %q, want %q", server, got, want)
 		}
 	}
-	r := rows(1 << 40)
-	if err := enoughDescriptors(r[len(r)-1]); err == nil || !strings.Contains(err.Error(), "RLIMIT_NOFILE") {
-		t.Errorf("2^40 connections: %v", err)
+	rows[0].job.Idle = 1 << 30
+	if err := b.measure(rows, false); err != nil || !strings.Contains(b.results.Workloads[1].LeftOut["net"], "RLIMIT_NOFILE") {
+		t.Errorf("2^30 connections: %v, %q", err, b.results.Workloads[1].LeftOut)
+	}
+}
+
+// TestManyConnections keeps more connections open than a server of package modes has
+// places for: the last one is served when another has hung up.
+func TestManyConnections(t *testing.T) {
+	cfg := server.Config{Kind: server.Mode, Mode: "loop/multishot-ring, unlocked"}
+	s, err := child.StartServer(child.Self("-child", cfg.String()), child.AllCPUs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.End() // which fails if io_uring is refused
+	one := load.Job{Kind: load.Raw, Port: s.Port, PID: s.PID, Conns: 1, Duration: time.Millisecond}
+	if _, err := one.Run(); err != nil {
+		t.Skipf("io_uring is refused here: %v", err)
+	}
+	var held []net.Conn
+	for range modes.MaxConns {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port))
+		if err != nil {
+			t.Skipf("%d connections: %v", modes.MaxConns, err) // the limit of descriptors, likely
+		}
+		defer c.Close()
+		held = append(held, c)
+	}
+	served := make(chan error, 1)
+	go func() {
+		_, err := one.Run()
+		served <- err
+	}()
+	select {
+	case err := <-served:
+		t.Fatalf("served beyond %d connections: %v", modes.MaxConns, err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	held[0].Close()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -138,18 +226,57 @@ func TestLeftOut(t *testing.T) {
 // runs it.
 func TestPeer(t *testing.T) {
 	t.Setenv("GOPROXY", "off")
-	var out bytes.Buffer
-	b := testBench(t, &out, "net", "nbio")
-	ws, err := b.setting("shared", regexp.MustCompile("^(HTTP, 16 conns|echo 128 B, 32 conns)$"))
-	if err != nil || len(ws) != 2 {
-		t.Fatalf("%v, %d workloads", err, len(ws))
+	rows, b := measure(t, "compare", "-settings", "shared", "-rows", "^(HTTP, 16 conns|echo 128 B, 32 conns)$", "-impls", "net", "-peers")
+	for i := range rows {
+		rows[i].servers = slices.DeleteFunc(rows[i].servers, func(e entrant) bool { return e.name != "net" && e.name != "nbio" })
 	}
-	for _, w := range ws {
+	if err := b.measure(rows, false); err != nil || len(b.results.Workloads) != 2 {
+		t.Fatalf("%v, %d workloads", err, len(b.results.Workloads))
+	}
+	for _, w := range b.results.Workloads {
 		switch reason := w.LeftOut["nbio"]; {
 		case strings.HasPrefix(reason, "was not built"):
 			t.Skip(reason)
 		case reason != "" || w.Rounds[0]["nbio"].Requests == 0:
 			t.Errorf("%s: %+v, left out: %s", w.Name, w.Rounds, reason)
 		}
+	}
+}
+
+// TestCommand runs commands as a user does.
+func TestCommand(t *testing.T) {
+	var out, errs strings.Builder
+	if err := runCommand([]string{"-rounds", "1", "-d", "20ms", "-rows", "^HTTP, 1 conns$", "-settings", "shared", "-impls", "net", "-md"}, &out, &errs); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "| net | ") || strings.Contains(errs.String(), "| net | ") {
+		t.Errorf("printed\n%s\nand\n%s", out.String(), errs.String())
+	}
+	for _, c := range commands {
+		out.Reset()
+		if err := runCommand([]string{c.name, "-h"}, io.Discard, &out); err != nil || !strings.Contains(out.String(), "It takes about ") {
+			t.Errorf("%s -h: %v\n%s", c.name, err, out.String())
+		}
+		o := &options{quick: true, settings: "one-core,shared", conns: 64, impls: strings.Join(ownServers, ",")}
+		rows, err := c.plan(o)
+		if _, takes := turns(rows, o); err != nil || takes > quickTime*9/10 {
+			t.Errorf("%s -quick: %v, takes about %v", c.name, err, takes)
+		}
+	}
+	for _, bad := range [][]string{{"nonsense"}, {"modes", "nonsense"}, {"-rounds", "0"}, {"-impls", "net,net"}, {"-rows", "nonsense"}, {"-rows", "("}} {
+		if err := runCommand(bad, io.Discard, io.Discard); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+// TestTimeUp stops a measurement after its first turns.
+func TestTimeUp(t *testing.T) {
+	rows, b := measure(t, "compare", "-settings", "shared", "-rows", "^HTTP, .* conns$", "-impls", "net")
+	var cancel context.CancelFunc
+	b.ctx, cancel = context.WithTimeoutCause(b.ctx, 30*time.Millisecond, errTimeUp)
+	defer cancel()
+	if err := b.measure(rows, false); !errors.Is(err, errTimeUp) || len(b.results.Workloads) == len(rows) {
+		t.Errorf("%v after %d of %d rows", err, len(b.results.Workloads), len(rows))
 	}
 }

@@ -1,257 +1,352 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
-	"regexp"
-	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/netring-go/netring/bench/internal/proc"
-	"github.com/netring-go/netring/bench/internal/rounds"
+	"github.com/netring-go/netring/bench/internal/child"
+	"github.com/netring-go/netring/bench/internal/load"
+	"github.com/netring-go/netring/bench/internal/report"
+	"github.com/netring-go/netring/bench/internal/server"
+	"github.com/netring-go/netring/bench/modes"
 )
 
-// bench is one invocation of the command.
-type bench struct {
-	rounds int
-	dur    time.Duration
-	impls  []string // the first is the base of the ratios
-	idle   int      // connections where there are many idle ones
-	out    io.Writer
-	stop   <-chan os.Signal
-	builds builds
-	file   string // for file servers; "": not made yet
+// row is a workload in one setting, with the servers that take turns at it.
+type row struct {
+	setting, section, name string
+	table                  string // TableRate if empty
+	job                    load.Job
+	servers                []entrant
+	bases                  []string // of the ratios; nil: the first server
+	fresh                  bool     // each turn has a server process of its own
+}
 
-	// failed has the failures of the program's own implementations.
-	failed []error
+// entrant is a server that takes part.
+type entrant struct {
+	name    string
+	cfg     server.Config
+	program string // of another program: its name; cfg.Kind is its argument
+}
+
+const (
+	// turnTimeout bounds what a turn may take beside its own length: making the
+	// connections, above all.
+	turnTimeout = 60 * time.Second
+
+	// memoryRounds is the most rounds that memory is measured in: it hardly varies.
+	memoryRounds = 3
+
+	// holdFirst is how many connections are made before the server's memory is first
+	// looked at: they make it allocate what it needs once.
+	holdFirst = 64
+
+	// moreReactors is how many are made at once, to see what each holds.
+	moreReactors = 64
+)
+
+// rounds is how many rounds r has, where most rows have n.
+func (r row) rounds(n int) int {
+	if r.job.Kind == load.Hold {
+		return min(n, memoryRounds)
+	}
+	return n
+}
+
+// turns returns how many turns the rows have, and about how long they take.
+func turns(rows []row, o *options) (count int, takes time.Duration) {
+	const overhead, connecting = 40 * time.Millisecond, 60 * time.Microsecond
+	for _, r := range rows {
+		c := r.rounds(o.rounds) * len(r.servers)
+		if o.calls {
+			c += len(r.servers)
+		}
+		each := o.dur*11/10 + overhead + time.Duration(r.job.Conns+r.job.Idle)*connecting
+		if r.fresh {
+			each += overhead
+		}
+		count += c
+		takes += time.Duration(c) * each
+	}
+	return count, takes
+}
+
+// inSettings returns the rows in each of the comma-separated settings.
+func inSettings(settings string, rows []row) (all []row) {
+	for s := range strings.SplitSeq(settings, ",") {
+		for _, r := range rows {
+			r.setting = s
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// bench runs servers and the load generator, and collects results.
+type bench struct {
+	ctx      context.Context // ends when there is to be no further turn
+	rounds   int
+	dur      time.Duration
+	builds   builds
+	progress *progress
+	results  report.Results
+	failed   error // of the program's own servers
 
 	// Of the setting being measured:
-	serverCPUs, loadCPUs []int // nil: all
-	load                 *child
-	servers              map[string]*child // by implementation
-	kind                 string            // of the servers
+	setting            string
+	serverCPU, loadCPU int
+	load               *child.Child
+
+	servers map[string]*child.Child // of the row being measured, by name
 }
 
-// memoryRounds is the most rounds that memory is measured in: it hardly varies.
-const memoryRounds = 3
-
-// setting measures all rows that match in one setting.
-func (b *bench) setting(name string, match *regexp.Regexp) (ws []*workload, err error) {
-	if b.serverCPUs, b.loadCPUs, err = proc.CPUs(name); err != nil {
-		return nil, err
-	}
-	b.servers = map[string]*child{}
-	defer func() {
-		err = errors.Join(err, b.endServers())
-		if b.load != nil {
-			err = errors.Join(err, b.load.end())
-			b.load = nil
+// measure measures the rows. If the context ends, it returns the cause, and what was
+// measured before is in the results. With calls, it counts the servers' system calls in
+// a further round.
+func (b *bench) measure(rows []row, calls bool) (err error) {
+	defer func() { err = errors.Join(err, b.endLoad()) }()
+	for _, r := range rows {
+		if err := b.row(r, calls); err != nil {
+			return fmt.Errorf("%s: %s: %w", r.setting, r.name, err)
 		}
-	}()
-	fmt.Fprintf(b.out, "## %s: %d rounds of %v, Go %s, %d CPUs\n\n", name, b.rounds, b.dur, runtime.Version()[2:], runtime.NumCPU())
-	rateTable.header(b.out)
-	for _, r := range rows(b.idle) {
-		if !match.MatchString(r.name) {
-			continue
-		}
-		w, err := b.row(r)
-		if err != nil {
-			return ws, fmt.Errorf("%s: %w", r.name, err)
-		}
-		w.Setting = name
-		ws = append(ws, w)
-		if w.Table == tableRate {
-			rateTable.rows(b.out, w, b.impls[0])
-		}
-	}
-	writeRest(b.out, ws, b.impls[0])
-	return ws, nil
-}
-
-// row measures one workload. An implementation that fails has no result.
-func (b *bench) row(r row) (*workload, error) {
-	w := &workload{Name: r.name, Table: r.table, Unit: r.unit}
-	if w.Table == "" {
-		w.Table = tableRate
-	}
-	if w.Unit == "" {
-		w.Unit = "request"
-	}
-	var impls []string
-	for _, impl := range b.impls {
-		if _, ok := r.serverOf(impl); ok {
-			impls = append(impls, impl)
-		}
-	}
-	if err := enoughDescriptors(r); err != nil {
-		for _, impl := range impls {
-			w.leaveOut(impl, err.Error())
-		}
-		return w, nil
-	}
-	if r.server != b.kind {
-		if err := b.endServers(); err != nil {
-			return w, err
-		}
-		b.kind = r.server
-	}
-	n := b.rounds
-	if r.table == tableMemory {
-		n = min(n, memoryRounds)
-	}
-	for range n {
-		round := map[string]loadResult{}
-		w.Rounds = append(w.Rounds, round)
-		err := rounds.Round(len(impls), b.stop, func(i int) error {
-			impl := impls[i]
-			if w.LeftOut[impl] != "" {
-				return nil
-			}
-			res, err := b.turn(r, impl)
-			if err != nil {
-				w.leaveOut(impl, err.Error())
-				b.note(r, impl, err)
-				return nil
-			}
-			round[impl] = res
-			return nil
-		})
-		if err != nil {
-			return w, err
-		}
-	}
-	return w, nil
-}
-
-// enoughDescriptors says why r cannot run, if it cannot: the runtime of Go has
-// raised the limit as far as it may.
-func enoughDescriptors(r row) error {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return os.NewSyscallError("getrlimit", err)
-	}
-	if need := r.descriptors(); limit.Cur < need {
-		return fmt.Errorf("a process needs %d file descriptors and may have %d (RLIMIT_NOFILE)", need, limit.Cur)
 	}
 	return nil
 }
 
-// note remembers a failure of one of the program's own implementations. That
-// io_uring is refused, as in most containers, is none.
-func (b *bench) note(r row, impl string, err error) {
-	name, _, _ := strings.Cut(impl, "+")
-	if own := []string{"net", "uring", "syscall"}; !slices.Contains(own, name) {
-		return
+// row measures a row.
+func (b *bench) row(r row, calls bool) (err error) {
+	if b.ctx.Err() != nil {
+		return context.Cause(b.ctx)
 	}
-	if name == "uring" && errors.Is(err, errNotStarted) {
-		return
+	w := &report.Workload{Setting: r.setting, Section: r.section, Name: r.name, Table: cmp.Or(r.table, report.TableRate), Bases: r.bases}
+	b.results.Workloads = append(b.results.Workloads, w)
+	for _, e := range r.servers {
+		w.Servers = append(w.Servers, e.name)
 	}
-	b.failed = append(b.failed, fmt.Errorf("%s: %s: %w", r.name, impl, err))
+	if w.Bases == nil {
+		w.Bases = w.Servers[:1]
+	}
+	if r.setting != b.setting {
+		b.setting = r.setting
+		b.serverCPU, b.loadCPU, err = child.CPUs(r.setting)
+		if err = errors.Join(err, b.endLoad()); err != nil {
+			return err
+		}
+	}
+	// The runtime of Go has raised the limit of descriptors as far as it may.
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return os.NewSyscallError("getrlimit", err)
+	}
+	if need := uint64(r.job.Conns+r.job.Idle) + 128; limit.Cur < need {
+		for _, e := range r.servers {
+			w.LeaveOut(e.name, fmt.Sprintf("a process needs %d file descriptors and may have %d (RLIMIT_NOFILE)", need, limit.Cur))
+		}
+	}
+	b.servers = map[string]*child.Child{}
+	defer func() {
+		for name, s := range b.servers {
+			if endErr := s.End(); endErr != nil {
+				err = errors.Join(err, fmt.Errorf("%s: %w", name, endErr))
+			}
+		}
+	}()
+	for n := range r.rounds(b.rounds) {
+		w.Rounds = append(w.Rounds, map[string]report.Result{})
+		if err := b.round(r, w, fmt.Sprintf("round %d", n+1), b.turn); err != nil {
+			return err
+		}
+	}
+	if calls {
+		return b.round(r, w, "system calls", b.countCalls)
+	}
+	return nil
 }
 
-// turn gives impl one turn.
-func (b *bench) turn(r row, impl string) (res loadResult, err error) {
-	if b.load == nil {
-		cmd, err := proc.Self("load")
-		if err != nil {
-			return res, err
+// round gives each server a turn, in random order, and puts what that returns into the
+// last round of w. A server that fails has no result.
+func (b *bench) round(r row, w *report.Workload, what string, turn func(row, entrant, *report.Result) error) error {
+	last := w.Rounds[len(w.Rounds)-1]
+	for _, i := range rand.Perm(len(r.servers)) {
+		if b.ctx.Err() != nil {
+			return context.Cause(b.ctx)
 		}
-		if b.load, err = start(cmd, b.loadCPUs); err != nil {
-			return res, err
+		e := r.servers[i]
+		b.progress.turn(fmt.Sprintf("%s: %s, %s, %s", r.setting, r.name, e.name, what))
+		if w.LeftOut[e.name] != "" {
+			continue
+		}
+		res := last[e.name]
+		err := turn(r, e, &res)
+		if err == nil {
+			last[e.name] = res
+			continue
+		}
+		if b.ctx.Err() != nil {
+			return context.Cause(b.ctx) // which is why it failed, perhaps
+		}
+		// That io_uring is refused, as in most containers, is no failure.
+		if _, why, ok := strings.Cut(err.Error(), modes.Refused); ok {
+			w.LeaveOut(e.name, modes.Refused+why)
+			continue
+		}
+		w.LeaveOut(e.name, err.Error())
+		if e.program == "" && !(e.cfg.Stack == "uring" && errors.Is(err, child.ErrNotStarted)) {
+			b.failed = errors.Join(b.failed, fmt.Errorf("%s: %s: %s was left out, see there", r.setting, r.name, e.name))
 		}
 	}
-	server, err := b.server(r, impl)
+	return nil
+}
+
+// turn gives e one turn.
+func (b *bench) turn(r row, e entrant, res *report.Result) error {
+	s, err := b.server(e)
 	if err != nil {
-		return res, err
+		return err
 	}
 	job := r.job
 	job.Warmup, job.Duration = b.dur/10, b.dur
-	res, err = turn(b.load, server, job)
-	if errors.Is(err, errLoad) {
-		err = b.load.abort(err)
+	counts := server.SnapshotRequest{}
+	memory := server.SnapshotRequest{Memory: true}
+	run := func() (err error) {
+		res.Result, err = b.run(s, job)
+		return err
+	}
+	switch {
+	case r.table == report.TableReactor:
+		err = between(s, memory, res, func() error {
+			res.Requests = moreReactors
+			_, err := snapshot(s, server.SnapshotRequest{Reactors: moreReactors})
+			return err
+		})
+	case job.Kind == load.Hold:
+		first := job
+		first.Idle, job.Keep = holdFirst, true
+		if _, err = b.run(s, first); err == nil {
+			err = between(s, memory, res, run)
+		}
+	case r.table == report.TableLoops || r.table == report.TableAccepts:
+		err = between(s, counts, res, run)
+	default:
+		err = run()
+	}
+	if err != nil {
+		delete(b.servers, e.name)
+		return s.Abort(err)
+	}
+	// Servers of peers do not go on between turns: some use CPU time while there is
+	// nothing to do, which is their own affair.
+	if r.fresh || e.program != "" && e.program != programC {
+		delete(b.servers, e.name)
+		return s.End()
+	}
+	return nil
+}
+
+// between looks at the server before and after do, and puts the difference into res.
+func between(s *child.Child, look server.SnapshotRequest, res *report.Result, do func() error) error {
+	before, err := snapshot(s, look)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	after, err := snapshot(s, look)
+	if err != nil {
+		return err
+	}
+	res.Counters = after.Sub(before)
+	return nil
+}
+
+// snapshot asks a server about itself.
+func snapshot(s *child.Child, r server.SnapshotRequest) (report.Counters, error) {
+	return child.Ask[report.Counters](s, turnTimeout, r)
+}
+
+// run runs a job against a server.
+func (b *bench) run(s *child.Child, job load.Job) (res load.Result, err error) {
+	if b.load == nil {
+		if b.load, err = child.Start(child.Self("-child", "load"), b.loadCPU); err != nil {
+			return res, err
+		}
+	}
+	job.Port, job.PID = s.Port, s.PID
+	res, err = child.Ask[load.Result](b.load, turnTimeout+job.Warmup+job.Duration, job)
+	if errors.Is(err, child.ErrBroken) {
+		err = fmt.Errorf("the load generator: %w", b.load.Abort(err))
 		b.load = nil
 	}
-	if err != nil {
-		delete(b.servers, impl)
-		return res, server.abort(err)
-	}
-	if b.keeps(r, impl) {
-		return res, nil
-	}
-	delete(b.servers, impl)
-	return res, server.end()
+	return res, err
 }
 
-// keeps says whether impl's server goes on between turns. Those of peers do not:
-// some use CPU time while there is nothing to do, which is their own affair.
-func (b *bench) keeps(r row, impl string) bool { return !r.fresh && peers[impl] == nil }
-
-// server returns the server of impl for r.
-func (b *bench) server(r row, impl string) (*child, error) {
-	if p := b.servers[impl]; p != nil {
-		return p, nil
+// server returns the process of e. It builds the program if that is not this one.
+func (b *bench) server(e entrant) (s *child.Child, err error) {
+	if s := b.servers[e.name]; s != nil {
+		return s, nil
 	}
-	cmd, err := b.command(r, impl)
-	if err != nil {
-		return nil, err
-	}
-	p, err := startServer(cmd, b.serverCPUs)
-	if err != nil {
-		return nil, err
-	}
-	b.servers[impl] = p
-	return p, nil
-}
-
-// command returns the command of impl's server for r. It builds the program if
-// that is not this one.
-func (b *bench) command(r row, impl string) (*exec.Cmd, error) {
-	kind, _ := r.serverOf(impl)
-	if impl == implC {
-		exe, err := b.builds.c()
-		return exec.Command(exe), err
-	}
-	if peers[impl] != nil {
-		exe, err := b.builds.peer(impl)
-		return exec.Command(exe, kind), err
-	}
-	var args []string
-	if kind == serverFile {
-		if b.file == "" {
-			var err error
-			if b.file, err = makeFile(); err != nil {
-				b.file = ""
-				return nil, err
-			}
+	cfg := e.cfg
+	if cfg.Kind == server.File {
+		if cfg.File, err = b.builds.file(); err != nil {
+			return nil, err
 		}
-		args = []string{"-file", b.file}
 	}
-	return proc.Self("server/"+impl+"/"+kind, args...)
+	cmd := child.Self("-child", cfg.String())
+	if e.program != "" {
+		exe, err := b.builds.program(b.ctx, e.program)
+		if err != nil {
+			return nil, err
+		}
+		cmd = exec.Command(exe, cfg.Kind)
+	}
+	if s, err = child.StartServer(cmd, b.serverCPU); err == nil {
+		b.servers[e.name] = s
+	}
+	return s, err
 }
 
-// close removes what b made.
-func (b *bench) close() error {
-	err := b.builds.close()
-	if b.file != "" {
-		err = errors.Join(err, os.Remove(b.file))
+// endLoad ends the load generator.
+func (b *bench) endLoad() (err error) {
+	if b.load != nil {
+		err = b.load.End()
+		b.load = nil
 	}
 	return err
 }
 
-func (b *bench) endServers() error {
-	var errs []error
-	for impl, p := range b.servers {
-		if err := p.end(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", impl, err))
-		}
+// countCalls gives e a further turn, in which perf counts its system calls. If perf is
+// not there, or the kernel does not let it, res is left as it is.
+func (b *bench) countCalls(r row, e entrant, res *report.Result) error {
+	s, err := b.server(e)
+	if err != nil {
+		return err
 	}
-	clear(b.servers)
-	return errors.Join(errs...)
+	var said bytes.Buffer
+	cmd := exec.Command("perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", strconv.Itoa(s.PID))
+	cmd.Stderr = &said
+	if cmd.Start() != nil {
+		return nil
+	}
+	time.Sleep(200 * time.Millisecond) // it attaches
+	job := r.job
+	job.Duration = b.dur
+	turn, err := b.run(s, job)
+	_ = cmd.Process.Signal(os.Interrupt) // it has ended before if it may not count
+	_ = cmd.Wait()                       // with the signal
+	count, rest, _ := strings.Cut(said.String(), ",")
+	if n, notNumber := strconv.ParseInt(count, 10, 64); notNumber == nil && strings.Contains(rest, "raw_syscalls:sys_enter") {
+		res.Calls, res.CallsOf = n, turn.Requests
+	}
+	return err
 }

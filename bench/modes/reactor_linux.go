@@ -1,8 +1,7 @@
-package main
+package modes
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"sync"
@@ -30,7 +29,7 @@ type reactor struct {
 	eventfd int
 	wake    []byte // what the ring reads from it
 
-	file *os.File // netpoll: the ring
+	file *os.File // the ring, if the reactor sleeps in the netpoller
 	raw  syscall.RawConn
 }
 
@@ -40,167 +39,125 @@ type pendingAnswer struct {
 	bid int // the buffer that held the request
 }
 
-func newReactor(m *ringMode, listener int) (*reactor, error) {
-	s, err := newServer(m, listener)
-	if err != nil {
-		return nil, err
+func newReactor(m *ringMode, listener int) *reactor {
+	r := &reactor{server: newServer(m, listener), wake: anonymous(8)}
+	r.deliver, r.opened, r.closed, r.woken = r.handOver, r.start, func(c *conn) { close(c.requests) }, r.queueWake
+	var err error
+	if m.netpoll { // a ring polls readable while it has completions
+		fd, err := unix.FcntlInt(uintptr(r.ring.fd), unix.F_DUPFD_CLOEXEC, 0)
+		check("fcntl", err)
+		check("fcntl", unix.SetNonblock(fd, true)) // asks os.NewFile to use the netpoller
+		r.file = os.NewFile(uintptr(fd), "io_uring")
+		r.raw, err = r.file.SyscallConn()
+		check("io_uring", err)
+		return r
 	}
-	r := &reactor{server: s}
-	s.deliver, s.opened, s.closed, s.woken = r.handOver, r.open, r.hungUp, r.queueWake
-	if m.netpoll {
-		return r, r.pollable()
-	}
-	if r.wake, err = anonymous(8); err != nil {
-		return nil, err
-	}
-	if r.eventfd, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
-		return nil, os.NewSyscallError("eventfd", err)
-	}
-	return r, r.queueWake()
+	r.eventfd, err = unix.Eventfd(0, unix.EFD_CLOEXEC)
+	check("eventfd", err)
+	r.queueWake()
+	return r
 }
 
 // queueWake queues the read that somebody else's write to the eventfd completes.
-func (r *reactor) queueWake() error {
-	e, err := r.ring.next()
-	if err != nil {
-		return err
-	}
-	e.PrepOperation(iouring.IORING_OP_READ, int32(r.eventfd), address(r.wake), uint32(len(r.wake)), 0)
-	e.SetUserData(userData(kindWake, 0))
-	return nil
+func (r *reactor) queueWake() {
+	r.ring.op(iouring.IORING_OP_READ, int32(r.eventfd), r.wake, userData(kindWake, 0))
 }
 
-// run serves until something is wrong.
-func (r *reactor) run() error {
+// run serves.
+func (r *reactor) run() {
 	for {
 		if r.delivered {
 			// What the goroutines answer now makes the next submission.
 			r.delivered = false
 			runtime.Gosched()
 		}
-		if err := r.takeAnswers(); err != nil {
-			return err
-		}
-		if err := r.wait(); err != nil {
-			return err
-		}
-		if _, err := r.ring.reap(r.complete); err != nil {
-			return err
-		}
+		r.takeAnswers()
+		r.wait()
+		r.ring.reap(r.complete)
 	}
 }
 
 // wait submits what is queued and waits for a completion or an answer.
-func (r *reactor) wait() error {
+func (r *reactor) wait() {
 	r.asleep.Store(true)
 	// An answer queued before the store is seen here; one queued after it wakes.
-	wait := uint32(1)
-	if r.answersPending() {
+	r.mu.Lock()
+	sleep := len(r.queue) == 0
+	r.mu.Unlock()
+	if !sleep {
 		r.asleep.Store(false)
-		wait = 0
 	}
-	var err error
-	if r.file != nil {
-		err = r.netpollWait(wait > 0)
-	} else {
-		err = r.ring.enter(wait, 0)
+	switch {
+	case r.file != nil:
+		r.ring.enter(0, iouring.IORING_ENTER_FLAGS_GETEVENTS)
+		if !sleep {
+			break
+		}
+		err := r.raw.Read(func(uintptr) bool { return r.ring.ready() })
+		if errors.Is(err, os.ErrDeadlineExceeded) { // woken
+			err = r.file.SetReadDeadline(time.Time{})
+		}
+		check("io_uring", err)
+	case sleep:
+		r.ring.enter(1, 0)
+	default:
+		r.ring.enter(0, 0)
 	}
 	r.asleep.Store(false)
-	return err
-}
-
-// pollable makes the ring known to Go's netpoller. A ring polls readable while it
-// has completions.
-func (r *reactor) pollable() error {
-	fd, err := unix.FcntlInt(uintptr(r.ring.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("fcntl", err)
-	}
-	if err := unix.SetNonblock(fd, true); err != nil { // asks os.NewFile to use the netpoller
-		return os.NewSyscallError("fcntl", err)
-	}
-	r.file = os.NewFile(uintptr(fd), "io_uring")
-	r.raw, err = r.file.SyscallConn()
-	return err
-}
-
-func (r *reactor) netpollWait(sleep bool) error {
-	if err := r.ring.enter(0, iouring.IORING_ENTER_FLAGS_GETEVENTS); err != nil || !sleep {
-		return err
-	}
-	err := r.raw.Read(func(uintptr) bool { return r.ring.ready() })
-	if errors.Is(err, os.ErrDeadlineExceeded) { // woken
-		return r.file.SetReadDeadline(time.Time{})
-	}
-	return err
 }
 
 // submitAnswer is called by a connection's goroutine.
-func (r *reactor) submitAnswer(a pendingAnswer) error {
+func (r *reactor) submitAnswer(a pendingAnswer) {
 	r.mu.Lock()
 	r.queue = append(r.queue, a)
 	r.mu.Unlock()
 	if !r.asleep.Swap(false) {
-		return nil
+		return
 	}
 	if r.file != nil {
-		return r.file.SetReadDeadline(time.Unix(1, 0))
+		check("io_uring", r.file.SetReadDeadline(time.Unix(1, 0)))
+		return
 	}
-	one := [8]byte{1}
-	if _, err := unix.Write(r.eventfd, one[:]); err != nil {
-		return os.NewSyscallError("write to the eventfd", err)
-	}
-	return nil
-}
-
-func (r *reactor) answersPending() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.queue) > 0
+	_, err := unix.Write(r.eventfd, []byte{7: 1}) // not 0, in either byte order
+	check("write to the eventfd", err)
 }
 
 // takeAnswers queues the operations of all answers there are.
-func (r *reactor) takeAnswers() error {
+func (r *reactor) takeAnswers() {
 	r.mu.Lock()
 	r.queue, r.taken = r.taken[:0], r.queue
 	r.mu.Unlock()
 	for _, a := range r.taken {
-		if err := errors.Join(r.bufs.recycle(r.ring, a.bid), r.answer(a.c)); err != nil {
-			return err
-		}
+		r.recycle(a.bid)
+		r.respond(a.c)
 	}
-	return nil
 }
 
-// maxUnanswered bounds the requests that a peer may send ahead.
+// maxUnanswered bounds the requests that a peer may send ahead: with IOSQE_ASYNC, it
+// can have an answer before the server knows that it was sent.
 const maxUnanswered = 16
 
 // handOver is deliver: it gives a request to the connection's goroutine.
-func (r *reactor) handOver(c *conn, q request) error {
+func (r *reactor) handOver(c *conn, bid int) {
 	if c.closing || c.busy == maxUnanswered {
-		return errors.Join(r.bufs.recycle(r.ring, q.bid), r.hangUp(c))
+		r.recycle(bid)
+		r.hangUp(c)
+		return
 	}
 	c.busy++
-	c.requests <- q // never blocks: there is room for maxUnanswered
+	c.requests <- bid // never blocks: there is room for maxUnanswered
 	r.delivered = true
-	return nil
 }
 
-func (r *reactor) open(c *conn) {
-	c.requests = make(chan request, maxUnanswered)
-	c.answered = make(chan int32, 1)
-	go r.serveConn(c, c.requests, c.answered)
-}
-
-func (r *reactor) hungUp(c *conn) { close(c.requests) }
-
-// serveConn is a connection's goroutine. The place of the connection is not used
-// again before it has answered everything, as busy counts that.
-func (r *reactor) serveConn(c *conn, requests <-chan request, answered <-chan int32) {
-	for q := range requests {
-		if err := r.submitAnswer(pendingAnswer{c, q.bid}); err != nil {
-			fatal(fmt.Errorf("wake the reactor: %w", err))
+// start starts the connection's goroutine. The place of the connection is not used again
+// before it has answered everything, as busy counts that.
+func (r *reactor) start(c *conn) {
+	requests, answered := make(chan int, maxUnanswered), make(chan int32, 1)
+	c.requests, c.answered = requests, answered
+	go func() {
+		for bid := range requests {
+			r.submitAnswer(pendingAnswer{c, bid})
+			<-answered // an error shows in the receive, too, which ends the connection
 		}
-		<-answered // an error shows in the receive, too, which ends the connection
-	}
+	}()
 }

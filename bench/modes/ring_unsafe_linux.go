@@ -1,8 +1,8 @@
-package main
+package modes
 
 import (
 	"errors"
-	"os"
+	"log"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -11,15 +11,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// What iouring-go's syscall package lacks, from linux/io_uring.h, with the kernel
+// version that brought it.
+const (
+	ioringSetupSingleIssuer   = 1 << 12 // IORING_SETUP_SINGLE_ISSUER, Linux 6.0
+	ioringSetupDeferTaskrun   = 1 << 13 // IORING_SETUP_DEFER_TASKRUN, Linux 6.1
+	ioringEnterRegisteredRing = 1 << 4  // IORING_ENTER_REGISTERED_RING, Linux 5.18
+	ioringRegisterRingFDs     = 20      // IORING_REGISTER_RING_FDS, Linux 5.18
+	iosqeCQESkipSuccess       = 1 << 6  // IOSQE_CQE_SKIP_SUCCESS, Linux 5.17
+	ioringFileIndexAlloc      = -1      // IORING_FILE_INDEX_ALLOC (~0U), Linux 5.19
+	ioringRecvMultishot       = 1 << 1  // IORING_RECV_MULTISHOT, Linux 6.0
+	ioringRecvsendFixedBuf    = 1 << 2  // IORING_RECVSEND_FIXED_BUF, Linux 6.0
+	ioringCQEFBuffer          = 1 << 0  // IORING_CQE_F_BUFFER, Linux 5.7
+	ioringCQEFMore            = 1 << 1  // IORING_CQE_F_MORE, Linux 5.13
+	ioringCQEFNotif           = 1 << 3  // IORING_CQE_F_NOTIF, Linux 6.0
+	ioringCQEBufferShift      = 16      // IORING_CQE_BUFFER_SHIFT, Linux 5.7
+)
+
+// Refused begins what a server says of what the kernel does not let it do.
+const Refused = "refused by the kernel: "
+
+// check ends the process if err is not nil.
+func check(what string, err error) {
+	if err != nil {
+		log.Fatalf("%s: %v", what, err)
+	}
+}
+
+// allowed ends the process if err is not nil: the kernel has refused what.
+func allowed(what string, err error) {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		what += ": " + unix.ErrnoName(errno)
+	}
+	check(Refused+what, err)
+}
+
+// done ends the process if a negative CQE result says that the kernel does not do such an
+// operation, as opposed to how this one ended.
+func done(what string, res int32) {
+	switch errno := syscall.Errno(-res); errno {
+	case unix.EINVAL, unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM, unix.EBADF, unix.EFAULT, unix.ENXIO:
+		allowed(what, errno)
+	}
+}
+
 type sqe = iouring.SubmissionQueueEntry64
 
-// ring is one io_uring instance. It is used by one goroutine.
+// ring is one io_uring instance. It is used by one goroutine, and never closed.
 type ring struct {
 	fd         int
 	enterFD    int    // fd, or its index once it is registered
 	enterFlags uint32 // of every io_uring_enter
 	sqpoll     bool
-	mem, smem  []byte // both rings (IORING_FEAT_SINGLE_MMAP), and the SQEs
 
 	sqHead, sqTail, sqFlags *uint32
 	sqMask                  uint32
@@ -32,90 +76,86 @@ type ring struct {
 	cqes           []iouring.CompletionQueueEvent16
 }
 
-// newRing sets up a ring with room for sqEntries SQEs and cqEntries CQEs. With
-// IORING_SETUP_SQPOLL, sqIdle is how many milliseconds the kernel's thread polls
-// for nothing before it sleeps.
-func newRing(flags, sqEntries, cqEntries, sqIdle uint32) (*ring, error) {
+const (
+	sqEntries = 2048
+	cqEntries = 2 * sqEntries
+
+	// sqIdleMillis is how long the thread of SQPOLL polls for nothing. It is short,
+	// so that a server that has nothing to do leaves the CPU to the others, and
+	// long compared to the time between requests.
+	sqIdleMillis = 5
+)
+
+// newRing sets up a ring and maps it, see io_uring_setup(2).
+func newRing(flags uint32) *ring {
 	p := iouring.IOURingParams{
 		Flags:        flags | iouring.IORING_SETUP_CQSIZE | iouring.IORING_SETUP_SUBMIT_ALL,
 		CQEntries:    cqEntries,
-		SQThreadIdle: sqIdle,
+		SQThreadIdle: sqIdleMillis,
 	}
-	fd, err := iouring.IOURingSetup(uint(sqEntries), &p)
-	if err != nil {
-		return nil, refused("io_uring_setup", err)
-	}
-	r := &ring{fd: fd, enterFD: fd, sqpoll: flags&iouring.IORING_SETUP_SQPOLL != 0}
-	if err := r.mapRings(&p); err != nil {
-		return nil, errors.Join(err, r.close())
-	}
-	return r, nil
-}
-
-// mapRings maps the rings the kernel described in p, see io_uring_setup(2).
-func (r *ring) mapRings(p *iouring.IOURingParams) error {
+	fd, err := iouring.IOURingSetup(sqEntries, &p)
+	allowed("io_uring_setup", err)
 	const want = iouring.IORING_FEAT_SINGLE_MMAP | iouring.IORING_FEAT_NODROP
 	if p.Features&want != want {
-		return refused("io_uring_setup: features", unix.EOPNOTSUPP)
+		allowed("io_uring_setup: features", unix.EOPNOTSUPP)
 	}
-	const prot, flags = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED | unix.MAP_POPULATE
+	const prot, mapFlags = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED | unix.MAP_POPULATE
 	size := max(p.SQOffset.Array+p.SQEntries*4, p.CQOffset.Cqes+p.CQEntries*uint32(unsafe.Sizeof(iouring.CompletionQueueEvent16{})))
-	var err error
-	if r.mem, err = unix.Mmap(r.fd, int64(iouring.IORING_OFF_SQ_RING), int(size), prot, flags); err != nil {
-		return os.NewSyscallError("mmap", err)
-	}
-	if r.smem, err = unix.Mmap(r.fd, int64(iouring.IORING_OFF_SQES), int(p.SQEntries)*int(unsafe.Sizeof(sqe{})), prot, flags); err != nil {
-		return os.NewSyscallError("mmap", err)
-	}
-	word := func(off uint32) *uint32 { return (*uint32)(unsafe.Pointer(&r.mem[off])) }
-	r.sqHead, r.sqTail, r.sqFlags = word(p.SQOffset.Head), word(p.SQOffset.Tail), word(p.SQOffset.Flags)
-	r.sqMask = *word(p.SQOffset.RingMask)
-	r.sqes = unsafe.Slice((*sqe)(unsafe.Pointer(&r.smem[0])), p.SQEntries)
-	r.cqHead, r.cqTail = word(p.CQOffset.Head), word(p.CQOffset.Tail)
-	r.cqMask = *word(p.CQOffset.RingMask)
-	r.cqes = unsafe.Slice((*iouring.CompletionQueueEvent16)(unsafe.Pointer(&r.mem[p.CQOffset.Cqes])), p.CQEntries)
+	mem, err := unix.Mmap(fd, int64(iouring.IORING_OFF_SQ_RING), int(size), prot, mapFlags)
+	check("mmap", err)
+	sqes, err := unix.Mmap(fd, int64(iouring.IORING_OFF_SQES), int(p.SQEntries)*int(unsafe.Sizeof(sqe{})), prot, mapFlags)
+	check("mmap", err)
+	word := func(off uint32) *uint32 { return (*uint32)(unsafe.Pointer(&mem[off])) }
 	// SQEs are used in ring order, so the indirection array never changes.
 	for i, array := uint32(0), unsafe.Slice(word(p.SQOffset.Array), p.SQEntries); i < p.SQEntries; i++ {
 		array[i] = i
 	}
-	return nil
-}
-
-func (r *ring) close() error {
-	var errs []error
-	for _, m := range [][]byte{r.mem, r.smem} {
-		if m != nil {
-			errs = append(errs, unix.Munmap(m))
-		}
+	return &ring{
+		fd: fd, enterFD: fd, sqpoll: flags&iouring.IORING_SETUP_SQPOLL != 0,
+		sqHead: word(p.SQOffset.Head), sqTail: word(p.SQOffset.Tail), sqFlags: word(p.SQOffset.Flags),
+		sqMask: *word(p.SQOffset.RingMask), sqes: unsafe.Slice((*sqe)(unsafe.Pointer(&sqes[0])), p.SQEntries),
+		cqHead: word(p.CQOffset.Head), cqTail: word(p.CQOffset.Tail),
+		cqMask: *word(p.CQOffset.RingMask), cqes: unsafe.Slice((*iouring.CompletionQueueEvent16)(unsafe.Pointer(&mem[p.CQOffset.Cqes])), p.CQEntries),
 	}
-	return errors.Join(append(errs, os.NewSyscallError("close", unix.Close(r.fd)))...)
-}
-
-// next returns an SQE to fill, zeroed. It goes to the kernel with the next enter.
-func (r *ring) next() (*sqe, error) {
-	for tries := 0; r.tail-atomic.LoadUint32(r.sqHead) == uint32(len(r.sqes)); tries++ {
-		if tries == maxTries {
-			return nil, errors.New("the kernel takes no SQEs")
-		}
-		var flags uint32
-		if r.sqpoll {
-			flags = iouring.IORING_ENTER_FLAGS_SQ_WAIT
-		}
-		if err := r.enter(0, flags); err != nil {
-			return nil, err
-		}
-	}
-	e := &r.sqes[r.tail&r.sqMask]
-	r.tail++
-	e.Reset()
-	return e, nil
 }
 
 // maxTries bounds how often a call is repeated that made no progress.
 const maxTries = 1000
 
+// next returns an SQE to fill, zeroed. It goes to the kernel with the next enter.
+func (r *ring) next() *sqe {
+	for tries := 0; r.tail-atomic.LoadUint32(r.sqHead) == uint32(len(r.sqes)); tries++ {
+		if tries == maxTries {
+			log.Fatal("the kernel takes no SQEs")
+		}
+		var flags uint32
+		if r.sqpoll {
+			flags = iouring.IORING_ENTER_FLAGS_SQ_WAIT
+		}
+		r.enter(0, flags)
+	}
+	e := &r.sqes[r.tail&r.sqMask]
+	r.tail++
+	e.Reset()
+	return e
+}
+
+// op is next with an operation on p, which must not be Go memory that may be freed before
+// the operation is over.
+func (r *ring) op(op uint8, fd int32, p []byte, userData uint64) *sqe {
+	return r.opAt(op, fd, p, 0, userData)
+}
+
+// opAt is op at an offset, or whatever the operation takes for one.
+func (r *ring) opAt(op uint8, fd int32, p []byte, offset, userData uint64) *sqe {
+	e := r.next()
+	e.PrepOperation(op, fd, uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))), uint32(len(p)), offset)
+	e.SetUserData(userData)
+	return e
+}
+
 // enter hands the filled SQEs to the kernel and waits for wait completions.
-func (r *ring) enter(wait, flags uint32) error {
+func (r *ring) enter(wait, flags uint32) {
 	atomic.StoreUint32(r.sqTail, r.tail)
 	if r.sqpoll && atomic.LoadUint32(r.sqFlags)&iouring.IORING_SQ_NEED_WAKEUP != 0 {
 		flags |= iouring.IORING_ENTER_FLAGS_SQ_WAKEUP
@@ -124,26 +164,20 @@ func (r *ring) enter(wait, flags uint32) error {
 		flags |= iouring.IORING_ENTER_FLAGS_GETEVENTS
 	}
 	if r.sqpoll && flags&^iouring.IORING_ENTER_FLAGS_GETEVENTS == 0 && (wait == 0 || r.ready()) {
-		return nil // the kernel's thread does the rest
+		return // the kernel's thread does the rest
 	}
-	n, errno := r.enterCall(r.tail-r.taken, wait, flags|r.enterFlags)
+	call := unix.RawSyscall6
+	if wait > 0 || flags&iouring.IORING_ENTER_FLAGS_SQ_WAIT != 0 { // may block: tell the scheduler
+		call = unix.Syscall6
+	}
+	n, _, errno := call(unix.SYS_IO_URING_ENTER, uintptr(r.enterFD), uintptr(r.tail-r.taken), uintptr(wait), uintptr(flags|r.enterFlags), 0, 0)
 	switch errno {
 	case 0:
 		r.taken += uint32(n)
-		return nil
-	case unix.EINTR, unix.EAGAIN, unix.EBUSY:
-		return nil // the caller handles completions and comes again
+	case unix.EINTR, unix.EAGAIN, unix.EBUSY: // the caller handles completions and comes again
+	default:
+		allowed("io_uring_enter", errno)
 	}
-	return refused("io_uring_enter", errno)
-}
-
-func (r *ring) enterCall(toSubmit, wait, flags uint32) (int, syscall.Errno) {
-	if wait > 0 || flags&iouring.IORING_ENTER_FLAGS_SQ_WAIT != 0 { // may block: tell the scheduler
-		n, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(r.enterFD), uintptr(toSubmit), uintptr(wait), uintptr(flags), 0, 0)
-		return int(n), errno
-	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.enterFD), uintptr(toSubmit), 0, uintptr(flags), 0, 0)
-	return int(n), errno
 }
 
 // ready reports whether there are completions to reap.
@@ -151,23 +185,58 @@ func (r *ring) ready() bool { return *r.cqHead != atomic.LoadUint32(r.cqTail) }
 
 // completion is a copy of a CQE.
 type completion struct {
-	userData uint64
-	res      int32
-	flags    uint32
+	kind  uint8  // of operation, from the low byte of user_data
+	slot  uint32 // whose it is, from the rest
+	res   int32
+	flags uint32
 }
 
+func userData(kind uint8, slot uint32) uint64 { return uint64(slot)<<8 | uint64(kind) }
+
 // reap calls f for each completion there is and returns their number.
-func (r *ring) reap(f func(completion) error) (n int, err error) {
+func (r *ring) reap(f func(completion)) (n int) {
 	head, tail := *r.cqHead, atomic.LoadUint32(r.cqTail)
-	for ; head != tail && err == nil; head++ {
+	for ; head != tail; head++ {
 		e := &r.cqes[head&r.cqMask]
-		err = f(completion{e.UserData(), e.Result(), e.Flags()})
+		f(completion{uint8(e.UserData()), uint32(e.UserData() >> 8), e.Result(), e.Flags()})
 		n++
 	}
 	atomic.StoreUint32(r.cqHead, head)
-	return n, err
+	return n
 }
 
-// address is p's for an SQE. p must not be Go memory that may be freed before the
-// operation is over.
-func address(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }
+// registerFiles registers a table of n empty places for descriptors.
+func (r *ring) registerFiles(n int) {
+	files := make([]int32, n)
+	for i := range files {
+		files[i] = -1
+	}
+	allowed("IORING_REGISTER_FILES", iouring.IOURingRegister(r.fd, iouring.IORING_REGISTER_FILES, unsafe.Pointer(&files[0]), uint32(n)))
+}
+
+// registerBuffers registers two buffers; an SQE's buf_index is an index into them.
+func (r *ring) registerBuffers(a, b []byte) {
+	vec := []unix.Iovec{{Base: &a[0]}, {Base: &b[0]}}
+	vec[0].SetLen(len(a))
+	vec[1].SetLen(len(b))
+	allowed("IORING_REGISTER_BUFFERS", iouring.IOURingRegister(r.fd, iouring.IORING_REGISTER_BUFFERS, unsafe.Pointer(&vec[0]), uint32(len(vec))))
+}
+
+// registerRingFD registers the ring's own descriptor with the calling thread, so
+// that entering does not look it up.
+func (r *ring) registerRingFD() {
+	u := struct { // io_uring_rsrc_update
+		offset, resv uint32
+		data         uint64
+	}{offset: ^uint32(0), data: uint64(r.fd)} // any place
+	// The call returns the number of places registered, which iouring-go drops.
+	allowed("IORING_REGISTER_RING_FDS", iouring.IOURingRegister(r.fd, ioringRegisterRingFDs, unsafe.Pointer(&u), 1))
+	r.enterFD, r.enterFlags = int(u.offset), ioringEnterRegisteredRing
+}
+
+// anonymous maps n bytes outside the Go heap, where the kernel may keep pointers.
+func anonymous(n int) []byte {
+	p, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	check("mmap", err)
+	return p
+}

@@ -1,13 +1,15 @@
-package main
+package modes
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
+	"log"
 	"syscall"
 
+	iouring "github.com/iceber/iouring-go/syscall"
 	"golang.org/x/sys/unix"
 
 	"github.com/netring-go/netring/bench/internal/load"
+	"github.com/netring-go/netring/bufring"
 )
 
 // server is an HTTP server on a ring. All of it belongs to one goroutine, but for
@@ -15,222 +17,340 @@ import (
 type server struct {
 	mode      *ringMode
 	ring      *ring
-	bufs      *buffers
-	conns     *connTable
-	listener  int
+	conns     [MaxConns]conn
+	free      []uint32 // places for connections
+	listener  int32
 	accepting bool
 
-	// deliver is called with each request. opened and closed are called with each
+	own      []byte        // buffers of single receives: recvSize bytes for each place
+	legacy   []byte        // of recvMultishotLegacy
+	provided *bufring.Ring // of recvMultishotRing
+	answer   []byte
+
+	// deliver is called with each request, or rather the id of the provided buffer
+	// that holds it: nobody looks at it. opened and closed are called with each
 	// connection; they may be nil.
-	deliver        func(*conn, request) error
+	deliver        func(c *conn, bid int)
 	opened, closed func(*conn)
 	// woken is called when the wake-up operation completes.
-	woken func() error
+	woken func()
+}
+
+// conn is a connection. Its fields belong to the goroutine that owns the ring.
+type conn struct {
+	fd       int32 // a descriptor, or an index into the table of registered ones
+	slot     uint32
+	open     bool
+	armed    bool // a receive is under way
+	closing  bool
+	inflight int // operations that the kernel has not finished with
+	busy     int // requests that the connection's goroutine has
+
+	requests chan int   // to the connection's goroutine; nil in a loop
+	answered chan int32 // from the ring: how the send ended
 }
 
 const (
-	sqEntries = 2048
-	cqEntries = 2 * sqEntries
+	// MaxConns bounds the connections a server has open at a time. Others wait in
+	// the backlog.
+	MaxConns = 1024
 
-	// sqIdleMillis is how long the thread of SQPOLL polls for nothing. It is short,
-	// so that a server that has nothing to do leaves the CPU to the others, and
-	// long compared to the time between requests.
-	sqIdleMillis = 5
+	// recvSize is the size of a receive buffer. There is one for each connection, also
+	// where they share them, as nobody sends a second request before the answer.
+	recvSize = 2048
+
+	// bufferGroup is the id of the ring's only buffer group.
+	bufferGroup = 0
+
+	// The indexes of the registered buffers.
+	fixedRecvs  = 0
+	fixedAnswer = 1
+
+	// noBuffer is the id of no provided buffer.
+	noBuffer = -1
+)
+
+// The kinds of operations.
+const (
+	kindAccept = iota
+	kindRecv
+	kindSend
+	kindClose
+	kindProvide
+	kindWake
 )
 
 // newServer sets up the ring. It must be called on the thread that uses it.
-func newServer(m *ringMode, listener int) (s *server, err error) {
-	s = &server{mode: m, listener: listener, conns: newConnTable()}
-	s.deliver = s.answerHere
-	if s.ring, err = newRing(m.setup, sqEntries, cqEntries, sqIdleMillis); err != nil {
-		return nil, err
+func newServer(m *ringMode, listener int) *server {
+	s := &server{mode: m, listener: int32(listener), ring: newRing(m.setup)}
+	s.deliver = func(c *conn, bid int) {
+		s.recycle(bid)
+		s.respond(c)
+	}
+	for i := range uint32(MaxConns) {
+		s.free = append(s.free, MaxConns-1-i)
 	}
 	if m.ringFD {
-		if err = s.ring.registerRingFD(); err != nil {
-			return nil, errors.Join(err, s.ring.close())
-		}
+		s.ring.registerRingFD()
 	}
 	if m.files {
-		if err = s.ring.registerFiles(maxConns); err != nil {
-			return nil, errors.Join(err, s.ring.close())
-		}
+		s.ring.registerFiles(MaxConns)
 	}
-	if s.bufs, err = newBuffers(s.ring, m); err != nil {
-		return nil, errors.Join(err, s.ring.close())
-	}
-	if m.recv == recvMultishotLegacy {
-		err = s.bufs.provide(s.ring, 0, providedBuffers, 0)
-	}
-	return s, errors.Join(err, s.queueAccept())
+	s.makeBuffers()
+	s.queueAccept()
+	return s
 }
 
-// loop serves until something is wrong.
-func (s *server) loop() error {
+// makeBuffers makes what the mode needs and registers it.
+func (s *server) makeBuffers() {
+	const size = MaxConns * recvSize
+	all := anonymous(size + len(load.RawAnswer))
+	s.answer = all[size:]
+	copy(s.answer, load.RawAnswer)
+	switch s.mode.recv {
+	case recvMultishotLegacy:
+		s.legacy = all[:size]
+		s.provide(0, MaxConns, 0)
+	case recvMultishotRing:
+		var err error
+		s.provided, err = bufring.New(MaxConns, recvSize)
+		check("buffer ring", err)
+		allowed("IORING_REGISTER_PBUF_RING", s.provided.Register(s.ring.fd, bufferGroup))
+	default:
+		s.own = all[:size]
+		if s.mode.recv != "" || s.mode.send != "" {
+			s.ring.registerBuffers(s.own, s.answer)
+		}
+	}
+}
+
+// loop serves.
+func (s *server) loop() {
 	for {
-		if err := s.ring.enter(1, 0); err != nil {
-			return err
-		}
-		if _, err := s.ring.reap(s.complete); err != nil {
-			return err
-		}
+		s.ring.enter(1, 0)
+		s.ring.reap(s.complete)
 	}
 }
 
-// answerHere is deliver in a loop.
-func (s *server) answerHere(c *conn, q request) error {
-	return errors.Join(s.bufs.recycle(s.ring, q.bid), s.answer(c))
-}
-
-// answer sends the answer to one request, after those to earlier ones.
-func (s *server) answer(c *conn) error {
-	if c.sending {
-		c.owed++
-		return nil
-	}
-	c.sent = 0
-	if err := s.queueSend(c); err != nil {
-		return err
-	}
+// respond sends the answer to a request.
+func (s *server) respond(c *conn) {
+	s.queueSend(c)
 	if !c.armed && !c.closing { // the request is not needed any more, nor is the buffer
-		return s.queueRecv(c)
+		s.queueRecv(c)
 	}
-	return nil
 }
 
 // complete handles a completion.
-func (s *server) complete(e completion) error {
-	slot := uint32(e.userData >> 8)
-	switch uint8(e.userData) {
+func (s *server) complete(e completion) {
+	switch e.kind {
 	case kindAccept:
-		return s.accepted(e)
+		s.accepted(e)
+		return
 	case kindWake:
-		if e.res < 0 {
-			return refused("IORING_OP_READ of the eventfd", syscall.Errno(-e.res))
-		}
-		return s.woken()
+		done("IORING_OP_READ of the eventfd", e.res)
+		s.woken()
+		return
 	case kindProvide:
-		if e.res < 0 {
-			return refused("IORING_OP_PROVIDE_BUFFERS", syscall.Errno(-e.res))
-		}
-		return nil
+		done("IORING_OP_PROVIDE_BUFFERS", e.res)
+		return
 	}
-	c, err := s.conns.at(slot)
-	if err != nil {
-		return err
+	if e.slot >= MaxConns || !s.conns[e.slot].open {
+		log.Fatalf("a completion for connection %d, which is not open", e.slot)
 	}
-	switch kind := uint8(e.userData); kind {
+	switch c := &s.conns[e.slot]; e.kind {
 	case kindRecv:
-		return s.received(c, e)
+		s.received(c, e)
 	case kindSend:
-		return s.sent(c, e)
+		s.sent(c, e)
 	case kindClose:
-		if e.res < 0 {
-			return refused("IORING_OP_CLOSE", syscall.Errno(-e.res))
-		}
-		s.conns.remove(c)
+		done("IORING_OP_CLOSE", e.res)
+		c.open = false
+		s.free = append(s.free, e.slot)
 		if !s.accepting {
-			return s.queueAccept()
+			s.queueAccept()
 		}
-		return nil
-	default:
-		return fmt.Errorf("a completion of unknown kind %d", kind)
 	}
 }
 
-func (s *server) accepted(e completion) error {
+func (s *server) accepted(e completion) {
 	s.accepting = false
-	if e.res < 0 {
-		if errno := syscall.Errno(-e.res); errno != unix.ECONNABORTED && errno != unix.EINTR {
-			return refused("IORING_OP_ACCEPT", errno)
+	if e.res >= 0 {
+		slot := s.free[len(s.free)-1]
+		s.free = s.free[:len(s.free)-1]
+		c := &s.conns[slot]
+		*c = conn{fd: e.res, slot: slot, open: true}
+		if s.opened != nil {
+			s.opened(c)
 		}
-		return s.queueAccept()
+		s.queueRecv(c)
+	} else if errno := syscall.Errno(-e.res); errno != unix.ECONNABORTED && errno != unix.EINTR {
+		allowed("IORING_OP_ACCEPT", errno)
 	}
-	c := s.conns.add(e.res)
-	if s.opened != nil {
-		s.opened(c)
+	if len(s.free) > 0 { // otherwise the next close goes on
+		s.queueAccept()
 	}
-	if err := s.queueRecv(c); err != nil {
-		return err
-	}
-	if s.conns.full() {
-		return nil // the next close goes on
-	}
-	return s.queueAccept()
 }
 
-func (s *server) received(c *conn, e completion) error {
+func (s *server) received(c *conn, e completion) {
 	if e.flags&ioringCQEFMore == 0 {
 		c.inflight--
 		c.armed = false
 	}
+	bid := noBuffer
+	if e.flags&ioringCQEFBuffer != 0 {
+		bid = int(e.flags >> ioringCQEBufferShift)
+		if s.provided != nil {
+			s.provided.Claim(uint16(bid))
+		}
+	}
 	switch {
 	case e.res > 0:
-		if err := s.deliver(c, s.bufs.received(c, int(e.res), e.flags)); err != nil {
-			return err
-		}
+		s.deliver(c, bid)
 		if s.mode.recv.multishot() && !c.armed && !c.closing { // it ended early
-			return s.queueRecv(c)
+			s.queueRecv(c)
 		}
-		return nil
 	case e.res == -int32(unix.ENOBUFS) || e.res == -int32(unix.EINTR):
-		return s.queueRecv(c) // a buffer is free again soon
-	case isRefusal(e.res):
-		return refused(s.mode.recv.opName(), syscall.Errno(-e.res))
+		s.queueRecv(c) // a buffer is free again soon
+	default:
+		done(cmp.Or(string(s.mode.recv), "IORING_OP_RECV"), e.res)
+		s.recycle(bid) // it may have been taken, but with nothing put in
+		s.hangUp(c)    // the peer has, or there was an error
 	}
-	if e.flags&ioringCQEFBuffer != 0 { // taken, but with nothing put in
-		if err := s.bufs.recycle(s.ring, s.bufs.received(c, 0, e.flags).bid); err != nil {
-			return err
-		}
-	}
-	return s.hangUp(c) // the peer has, or there was an error
 }
 
-func (s *server) sent(c *conn, e completion) error {
-	if e.flags&ioringCQEFMore == 0 { // else a notification follows
+func (s *server) sent(c *conn, e completion) {
+	if e.flags&ioringCQEFMore == 0 { // otherwise a notification follows
 		c.inflight--
 	}
-	if e.flags&ioringCQEFNotif != 0 {
-		return s.closeIfDone(c)
+	if e.flags&ioringCQEFNotif == 0 {
+		done(cmp.Or(string(s.mode.send), "IORING_OP_SEND"), e.res)
+		if e.res >= 0 && int(e.res) < len(s.answer) {
+			log.Fatal(notRead)
+		}
+		if c.answered != nil {
+			c.busy--
+			c.answered <- e.res // never blocks: one answer at a time, and room for it
+		}
+		if e.res < 0 {
+			s.hangUp(c)
+			return
+		}
 	}
-	c.sending = false
-	switch {
-	case e.res >= 0 && c.sent+int(e.res) < len(load.Answer):
-		c.sent += int(e.res)
-		return s.queueSend(c)
-	case e.res < 0 && isRefusal(e.res):
-		return refused(s.mode.send.opName(), syscall.Errno(-e.res))
-	}
-	if c.answered != nil {
-		c.busy--
-		c.answered <- e.res // never blocks: one answer at a time, and room for it
-	}
-	if e.res < 0 {
-		c.owed = 0
-		return s.hangUp(c)
-	}
-	if c.owed > 0 {
-		c.owed--
-		return s.answer(c)
-	}
-	return s.closeIfDone(c)
+	s.closeIfDone(c)
 }
 
 // hangUp makes this the end of the connection, once nothing is under way. What is
 // ends by itself, since the peer has hung up or the socket has an error.
-func (s *server) hangUp(c *conn) error {
-	if !c.closing {
-		c.closing = true
-		if s.closed != nil {
-			s.closed(c)
-		}
+func (s *server) hangUp(c *conn) {
+	if !c.closing && s.closed != nil {
+		s.closed(c)
 	}
-	return s.closeIfDone(c)
+	c.closing = true
+	s.closeIfDone(c)
 }
 
-func (s *server) closeIfDone(c *conn) error {
-	if !c.closing || c.inflight > 0 || c.busy > 0 {
-		return nil
+func (s *server) closeIfDone(c *conn) {
+	if c.closing && c.inflight == 0 && c.busy == 0 {
+		c.inflight++ // the close
+		s.queueClose(c)
 	}
-	c.inflight++ // the close
-	return s.queueClose(c)
+}
+
+// queueAccept queues an accept of one connection.
+func (s *server) queueAccept() {
+	// The sockets stay blocking: on a non-blocking one, IOSQE_ASYNC gets EAGAIN.
+	e := s.ring.op(iouring.IORING_OP_ACCEPT, s.listener, nil, userData(kindAccept, 0))
+	if s.mode.files { // close-on-exec is for descriptors only
+		e.SetSpliceFdIn(ioringFileIndexAlloc)
+	} else {
+		e.SetOpFlags(unix.SOCK_CLOEXEC)
+	}
+	s.accepting = true
+}
+
+// queueRecv queues the connection's next receive, or the one that brings all.
+func (s *server) queueRecv(c *conn) {
+	op := uint8(iouring.IORING_OP_RECV)
+	if s.mode.recv == recvFixed {
+		op = iouring.IORING_OP_READ_FIXED
+	}
+	var p []byte
+	if s.own != nil {
+		p = s.own[int(c.slot)*recvSize:][:recvSize]
+	}
+	e := s.ring.op(op, c.fd, p, userData(kindRecv, c.slot))
+	switch s.mode.recv {
+	case recvMultishotLegacy, recvMultishotRing:
+		e.SetIoprio(ioringRecvMultishot)
+		e.SetFlags(iouring.IOSQE_FLAGS_BUFFER_SELECT)
+		e.SetBufGroup(bufferGroup)
+	case recvOwnFixed:
+		e.SetIoprio(ioringRecvsendFixedBuf)
+		fallthrough
+	case recvFixed:
+		e.SetBufIndex(fixedRecvs)
+	}
+	c.armed = true
+	s.begun(e, c)
+}
+
+// queueSend queues an answer.
+func (s *server) queueSend(c *conn) {
+	op := uint8(iouring.IORING_OP_SEND)
+	switch s.mode.send {
+	case sendFixed:
+		op = iouring.IORING_OP_WRITE_FIXED
+	case sendZC:
+		op = iouring.IORING_OP_SEND_ZC
+	}
+	e := s.ring.op(op, c.fd, s.answer, userData(kindSend, c.slot))
+	if s.mode.send != sendFixed {
+		e.SetOpFlags(unix.MSG_NOSIGNAL)
+	}
+	if s.mode.send == sendZC || s.mode.send == sendPlainFixed {
+		e.SetIoprio(ioringRecvsendFixedBuf)
+	}
+	if s.mode.send != "" {
+		e.SetBufIndex(fixedAnswer)
+	}
+	s.begun(e, c)
+}
+
+// begun does what receives and sends have in common.
+func (s *server) begun(e *sqe, c *conn) {
+	if s.mode.files {
+		e.SetFlags(iouring.IOSQE_FLAGS_FIXED_FILE)
+	}
+	if s.mode.async {
+		e.SetFlags(iouring.IOSQE_FLAGS_ASYNC)
+	}
+	c.inflight++
+}
+
+// queueClose queues the end of a connection.
+func (s *server) queueClose(c *conn) {
+	if s.mode.files { // file_index is the place plus one
+		s.ring.op(iouring.IORING_OP_CLOSE, 0, nil, userData(kindClose, c.slot)).SetSpliceFdIn(c.fd + 1)
+		return
+	}
+	s.ring.op(iouring.IORING_OP_CLOSE, c.fd, nil, userData(kindClose, c.slot))
+}
+
+// recycle gives a provided buffer back, which needs an operation if it is a legacy
+// one.
+func (s *server) recycle(bid int) {
+	switch {
+	case bid == noBuffer:
+	case s.provided != nil:
+		s.provided.Recycle(uint16(bid))
+	default:
+		s.provide(bid, 1, iosqeCQESkipSuccess)
+	}
+}
+
+// provide queues an IORING_OP_PROVIDE_BUFFERS of n legacy buffers from id bid on.
+func (s *server) provide(bid int, n int32, flags uint8) {
+	e := s.ring.opAt(iouring.IORING_OP_PROVIDE_BUFFERS, n, s.legacy[bid*recvSize:][:recvSize], uint64(bid), userData(kindProvide, 0))
+	e.SetBufGroup(bufferGroup)
+	e.SetFlags(flags)
 }

@@ -1,5 +1,6 @@
-// Package child is what the peers' servers have in common: how they are started
-// and ended.
+// Package child is what the peers' servers have in common: bench's protocol with its
+// servers, see bench/internal/child. They print their port and exit when their standard
+// input ends.
 package child
 
 import (
@@ -9,29 +10,25 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 )
 
-// Kind is the kind of server that is asked for, "echo" or "http". It must be called
+// Kind is the kind of server that is asked for, one of those given. It must be called
 // first.
-func Kind() string {
+func Kind(kinds ...string) string {
 	log.SetFlags(0)
-	if len(os.Args) != 2 {
-		log.Fatalf("want one argument, not %d: echo or http", len(os.Args)-1)
+	if len(os.Args) != 2 || !slices.Contains(kinds, os.Args[1]) {
+		log.Fatalf("arguments %q: want one of %q", os.Args[1:], kinds)
 	}
 	return os.Args[1]
 }
 
-// Serving says that connections to port are accepted from now on, and makes the
-// process exit when its standard input ends.
+// Serving says that connections to port are accepted from now on.
 func Serving(port int) {
-	if _, err := fmt.Println(port); err != nil {
-		log.Fatal(err)
-	}
+	fmt.Println(port)
 	go func() {
-		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
-			log.Fatal(err)
-		}
+		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
 }
@@ -43,64 +40,47 @@ func FreePort() int {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := ln.Close(); err != nil {
-		log.Fatal(err)
-	}
+	defer ln.Close()
 	return ln.Addr().(*net.TCPAddr).Port
 }
-
-const helloBody = "Hello, World!\n"
 
 // Hello answers an HTTP request as bench's own servers do. It says how long the
 // answer is, which net/http finds out itself, but not every server.
 func Hello(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Length", strconv.Itoa(len(helloBody)))
+	const body = "Hello, World!\n"
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	// The load generator hangs up in mid-answer at the end of a turn.
-	_, _ = io.WriteString(w, helloBody)
+	_, _ = io.WriteString(w, body)
 }
 
-// Serve serves connections of ln, which has taken port, with a server of that
-// kind.
+// Serve serves connections of ln, which has taken port, with an echo or HTTP server.
 func Serve(ln net.Listener, port int, kind string) error {
 	Serving(port)
-	switch kind {
-	case "http":
+	if kind == "http" {
 		return http.Serve(ln, http.HandlerFunc(Hello))
-	case "echo":
-		return serveEcho(ln)
 	}
-	return fmt.Errorf("no server of kind %q", kind)
-}
-
-func serveEcho(ln net.Listener) error {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
 			return err
 		}
-		go func() {
-			defer c.Close()
-			echo(c)
-		}()
+		go echo(c)
 	}
 }
 
 // echo sends back what it reads. The load generator hangs up at the end of a
 // turn, so an error means no more than that.
 func echo(c net.Conn) {
+	defer c.Close()
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := c.Read(buf)
+		// Some of these connections write less than they are given, without an error.
+		for rest := buf[:n]; len(rest) > 0 && err == nil; rest = rest[n:] {
+			n, err = c.Write(rest)
+		}
 		if err != nil {
 			return
-		}
-		// Some of these connections write less than they are given, without an error.
-		for rest := buf[:n]; len(rest) > 0; {
-			n, err := c.Write(rest)
-			if err != nil {
-				return
-			}
-			rest = rest[n:]
 		}
 	}
 }

@@ -15,12 +15,9 @@ import (
 	"github.com/netring-go/netring/bench/peers/child"
 )
 
-// entries is the size of a ring.
-const entries = 1 << 12
-
 func main() {
-	kind := child.Kind()
-	n := runtime.GOMAXPROCS(0)
+	const entries = 1 << 12 // of a ring
+	kind, port, n := child.Kind("echo", "http"), child.FreePort(), runtime.GOMAXPROCS(0)
 	rings, closeRings, err := uring.CreateMany(n, entries, n)
 	if err != nil {
 		log.Fatal(err)
@@ -29,7 +26,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	port := child.FreePort()
 	ln, err := uringnet.NewListener(net.ListenConfig{}, fmt.Sprintf("127.0.0.1:%d", port), r)
 	if err != nil {
 		log.Fatal(err)

@@ -14,14 +14,11 @@ import (
 )
 
 func main() {
-	kind := child.Kind()
-	port := child.FreePort() // the listener's address has 0 for a port that it chose
+	kind, port := child.Kind("echo", "http"), child.FreePort() // the listener does not say which it chose
 	ln, err := rio.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		var limit syscall.Rlimit
-		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-			log.Fatal(err)
-		}
+		_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) // then it is 0
 		log.Fatalf("%v (it registers 65535 descriptors with io_uring and does not check whether it may; RLIMIT_NOFILE is %d)", err, limit.Max)
 	}
 	log.Fatal(child.Serve(ln, port, kind))

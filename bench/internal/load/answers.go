@@ -1,0 +1,90 @@
+package load
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+)
+
+// answers is what a client expects to receive, over and over.
+type answers struct {
+	want       []byte // one of them; nil: its length is not known yet
+	head, tail int    // how much of it is compared, at both ends: HTTP answers have the date in between
+	marked     bool   // it begins with the connection's number
+
+	// all says to compare every byte of a message. Otherwise only the ends of each
+	// piece that arrives are compared: more would cost the load generator as much as
+	// receiving it.
+	all bool
+}
+
+// ends is how many bytes of a piece are compared at its beginning and at its end.
+const ends = 64
+
+// exactAnswers expects always the same.
+func exactAnswers(answer []byte) *answers {
+	return &answers{want: answer, head: len(answer), all: true}
+}
+
+// echoAnswers expects messages of size bytes.
+func echoAnswers(size int) *answers {
+	p := Pattern()
+	a := exactAnswers(bytes.Repeat(p, size/len(p)+1)[:size])
+	a.marked = true
+	return a
+}
+
+// goodHead is how an HTTP answer begins.
+const goodHead = "HTTP/1.1 200 "
+
+// httpAnswers expects answers of the HTTP servers.
+func httpAnswers() *answers { return &answers{head: len(goodHead), tail: len(Body)} }
+
+// mark puts a connection's number into the message, so that an answer that went
+// to another connection shows.
+func (a *answers) mark(id int) {
+	if a.marked {
+		binary.LittleEndian.PutUint32(a.want, uint32(id))
+	}
+}
+
+// check compares p, which arrived on connection id after got bytes of answers,
+// with what should be there.
+func (a *answers) check(id, got int, p []byte) error {
+	if a.want == nil {
+		if err := a.learn(p); err != nil {
+			return err
+		}
+	}
+	a.mark(id)
+	for len(p) > 0 {
+		at := got % len(a.want)
+		end := min(at+len(p), len(a.want))
+		from, to := a.head, len(a.want)-a.tail // what lies between is not compared
+		if from == len(a.want) && !a.all && end-at > 2*ends {
+			from, to = at+ends, end-ends
+		}
+		from, to = max(min(from, end), at), min(max(to, at), end)
+		piece := p[:end-at]
+		if !bytes.Equal(piece[:from-at], a.want[at:from]) || !bytes.Equal(piece[to-at:], a.want[to:end]) {
+			return fmt.Errorf("connection %d: wrong bytes at offset %d of the answer: %.60q… instead of %.60q…", id, at, piece, a.want[at:end])
+		}
+		p, got = p[end-at:], got+end-at
+	}
+	return nil
+}
+
+// learn looks at the first HTTP answer for its length. All are equally long.
+func (a *answers) learn(p []byte) error {
+	head, _, ok := bytes.Cut(p, []byte("\r\n\r\n"))
+	_, length, ok2 := bytes.Cut(head, []byte("Content-Length: "))
+	length, _, _ = bytes.Cut(length, []byte("\r\n"))
+	if n, err := strconv.Atoi(string(length)); !ok || !ok2 || err != nil || n != len(Body) {
+		return fmt.Errorf("not a good answer: %.200q", p)
+	}
+	a.want = make([]byte, len(head)+4+len(Body))
+	copy(a.want, goodHead)
+	copy(a.want[len(head)+4:], Body)
+	return nil
+}

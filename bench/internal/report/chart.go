@@ -1,0 +1,144 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"math"
+	"slices"
+	"text/template"
+)
+
+// overview is what the chart shows of the workloads, in a layman's words.
+var overview = []struct{ workload, label, detail string }{
+	{"HTTP, 64 conns", "Web server", "64 connections"},
+	{"HTTP, 1024 conns", "Web server", "1024 connections"},
+	{"HTTP, 32 conns, 16 pipelined", "Web server, pipelined", "16 requests sent at once"},
+	{"HTTP, 64 clients, a conn per request", "Web server, short visits", "a connection per request"},
+	{"HTTPS, 64 conns", "Encrypted web server", "HTTPS, 64 connections"},
+	{"echo 128 B, 64 conns", "Small messages", "echo of 128 bytes"},
+	{"server receives 1 GiB, per MiB", "Upload", "receives 1 GiB"},
+	{"broadcast of 100 B to 2000 conns, per delivery", "Chat room", "each message to 2000 users"},
+}
+
+// Overview returns the names of the workloads that the chart shows.
+func Overview() (names []string) {
+	for _, o := range overview {
+		names = append(names, o.workload)
+	}
+	return names
+}
+
+// series is a server of the chart, with its colours in light and in dark mode.
+type series struct {
+	server, Name, Light, Dark string
+	Index                     int
+	Y                         float64 // in the legend
+}
+
+// allSeries has colours that most colour-blind people can tell apart (after Okabe and
+// Ito).
+var allSeries = []series{
+	{server: "uring", Name: "netring on io_uring", Light: "#0b5cad", Dark: "#58a6ff"},
+	{server: "syscall", Name: "netring without io_uring", Light: "#6cb4ee", Dark: "#a5d3ff"},
+	{server: "uring+cw", Name: "netring, write buffer", Light: "#00806a", Dark: "#2fc4a2"},
+	{server: "gnet", Name: "gnet", Light: "#e69f00", Dark: "#e69f00"},
+	{server: "netpoll", Name: "netpoll", Light: "#cc79a7", Dark: "#d98cb8"},
+	{server: "nbio", Name: "nbio", Light: "#d55e00", Dark: "#f0803c"},
+	{server: "go-uring", Name: "go-uring", Light: "#7d5ba6", Dark: "#a98bd3"},
+	{server: "rio", Name: "rio", Light: "#a07c2c", Dark: "#c9a95c"},
+	{server: "c-epoll", Name: "epoll loop in C", Light: "#8c8c8c", Dark: "#a0a0a0"},
+}
+
+// The measures of the chart, in pixels; others are in its template.
+const (
+	plotLeft, plotTop             = 188.0, 76.0
+	barStep, groupStep, legendRow = 11.0, 12.0, 20.0
+	unit                          = 103.0 // is how long a bar of 1 is
+
+	// chartLimit is where bars end, so that very long ones do not make all others look
+	// alike. The number beside a bar is the whole ratio.
+	chartLimit = 4.0
+)
+
+//go:embed overview.svg.tmpl
+var chartSource string
+
+var chartTemplate = template.Must(template.New("chart").Parse(chartSource))
+
+// chart is what the template is filled with.
+type chart struct {
+	Where                             string
+	Series, Legend                    []series
+	Height, Bottom, LegendEnd, Rounds int
+	Groups                            []group
+	Missing                           []string // servers that are left out
+}
+
+// group is the bars of a workload.
+type group struct {
+	Label, Detail string
+	Middle        float64
+	Bars          []bar
+}
+
+type bar struct {
+	Series        int
+	Y, Width, End float64
+	Range, Number string // "": of one round
+}
+
+// chart draws the ratios of requests/s in one setting, one-core if there is that, as an
+// SVG that follows the reader's light or dark mode.
+func (r *Results) chart() ([]byte, error) {
+	c := chart{Where: "server on one CPU core, load on another", Series: slices.Clone(allSeries)}
+	setting := "one-core"
+	if !slices.Contains(r.settings(), setting) {
+		setting, c.Where = "shared", "server and load on all CPU cores"
+	}
+	if r.short() {
+		c.Where += "; a short run, rough"
+	}
+	used := make([]bool, len(allSeries))
+	y, legend := plotTop, plotTop
+	for _, o := range overview {
+		if w := r.find(setting, o.workload); w != nil {
+			g := group{Label: o.label, Detail: o.detail, Bars: c.bars(w, y, used)}
+			g.Middle = y + barStep*float64(len(g.Bars))/2
+			y += barStep*float64(len(g.Bars)) + groupStep
+			c.Groups = append(c.Groups, g)
+		}
+	}
+	for i, s := range c.Series {
+		if c.Series[i].Index = i; used[i] {
+			s.Index, s.Y = i, legend
+			c.Legend, legend = append(c.Legend, s), legend+legendRow
+		}
+	}
+	c.LegendEnd, c.Bottom = int(legend), int(max(y, legend+3*legendRow))
+	c.Height = c.Bottom + 42
+	var out bytes.Buffer
+	err := chartTemplate.Execute(&out, c)
+	return out.Bytes(), err
+}
+
+// bars returns the bars of a workload, from y on, and notes which series they are of.
+func (c *chart) bars(w *Workload, y float64, used []bool) (bars []bar) {
+	x := func(v float64) float64 { return math.Round(10*(plotLeft+unit*min(v, chartLimit))) / 10 }
+	for i, s := range allSeries {
+		if w.LeftOut[s.server] != "" && !slices.Contains(c.Missing, s.Name) {
+			c.Missing = append(c.Missing, s.Name)
+		}
+		ratio := w.Ratio(s.server, w.Bases[0], Rate)
+		if ratio.Rounds == 0 {
+			continue
+		}
+		b := bar{Series: i, Y: y, Width: x(ratio.Median) - plotLeft, End: x(ratio.Max), Number: fmt.Sprintf("%.2f", ratio.Median)}
+		if ratio.Rounds > 1 {
+			b.Range = fmt.Sprintf("M%.1f %.1fH%.1fm0 -3v6M%.1[1]f %.1[2]fm0 -3v6", x(ratio.Min), y+4.5, b.End)
+		}
+		bars = append(bars, b)
+		used[i], c.Rounds, y = true, max(c.Rounds, ratio.Rounds), y+barStep
+	}
+	return bars
+}

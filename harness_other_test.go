@@ -1,0 +1,34 @@
+//go:build !linux
+
+package netring
+
+import (
+	"testing"
+	"time"
+)
+
+// The helpers of the harness that tests of every system use.
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// within runs f and fails the test if it takes longer than anything here should.
+func within(t testing.TB, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	timeout := time.NewTimer(30 * time.Second)
+	defer timeout.Stop()
+	select {
+	case <-done:
+	case <-timeout.C:
+		t.Fatalf("%s: still not done", what)
+	}
+}

@@ -1,0 +1,102 @@
+package netring
+
+import (
+	"context"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/errjoin"
+)
+
+// Listen announces on the local network address, see [Listen]. ctx applies to
+// the resolution of the address. Its errors are *net.OpError.
+//
+// Resolving, dual stack, Control, the backlog and Multipath TCP are package net's;
+// the reactor takes over the listening socket. With EngineNet, Listen returns package
+// net's own listener.
+func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	p, buffer, err := acquireFor(lc.Poller, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
+	if err != nil {
+		return nil, listenError(network, nil, err)
+	}
+	placed := false
+	defer func() {
+		if !placed { // also if Control panics or ends the goroutine
+			// Callers know package net's error. A failure to end the default Poller cannot
+			// be reported next to it without changing its type.
+			_ = p.release()
+		}
+	}()
+	std := lc.netListenConfig()
+	sl, err := std.Listen(ctx, network, address)
+	if err != nil || p.std {
+		return sl, err
+	}
+	l, err := takeOver(p, sl, lc)
+	if err != nil {
+		return nil, listenError(network, sl.Addr(), err)
+	}
+	placed = true
+	l.net, l.buffer = network, buffer
+	return l, nil
+}
+
+// takeOver makes a Listener on p, which has been acquired for it, from a duplicate
+// of sl's descriptor, and closes sl.
+func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
+	sysfd := -1
+	defer func() {
+		if err != nil && sysfd >= 0 {
+			err = errjoin.Join(err, unix.Close(sysfd))
+		}
+	}()
+	l := &Listener{addr: sl.Addr()}
+	if ul, ok := sl.(*net.UnixListener); ok {
+		// The file stays when sl is closed. Closing l removes it.
+		ul.SetUnlinkOnClose(false)
+		if name := l.addr.String(); name != "" && name[0] != '@' {
+			l.file = &socketFile{name: name}
+			defer func() {
+				if err != nil {
+					l.file.remove()
+				}
+			}()
+		}
+	}
+	sysfd, err = duplicate(sl.(syscall.Conn))
+	if err = errjoin.Join(err, sl.Close()); err != nil {
+		return nil, err
+	}
+	if l.socket, err = listenerOptions(sysfd, lc); err != nil {
+		return nil, err
+	}
+	if ta, ok := l.addr.(*net.TCPAddr); ok {
+		l.fixedLocal = !ta.IP.IsUnspecified()
+		l.noInherit.Store(!l.socket.apply(sysfd))
+	} else {
+		l.fixedLocal = true
+	}
+	if l.fd, err = p.acceptor.NewListener(sysfd); err != nil {
+		return nil, err
+	}
+	l.poller = p
+	l.cleanup = runtime.AddCleanup(l, func(o orphanListener) { o.close() }, orphanListener{l.fd, p, l.file})
+	return l, nil
+}
+
+// duplicate returns a close-on-exec duplicate of c's descriptor.
+func duplicate(c syscall.Conn) (sysfd int, err error) {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	sysfd = -1
+	ctlErr := rc.Control(func(s uintptr) {
+		sysfd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	return sysfd, errjoin.Join(ctlErr, os.NewSyscallError("fcntl", err))
+}

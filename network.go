@@ -1,0 +1,34 @@
+package netring
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// networks are those that netring serves.
+var networks = []string{"tcp", "tcp4", "tcp6", "unix"}
+
+// networkError says what is wrong with a network, nil if nothing is.
+func networkError(network string) error {
+	name, _, _ := strings.Cut(network, ":") // as in "ip4:icmp"
+	switch {
+	case slices.Contains(networks, network):
+		return nil
+	case slices.Contains([]string{"udp", "udp4", "udp6", "ip", "ip4", "ip6", "unixgram", "unixpacket"}, name):
+		return unservedNetwork{net.UnknownNetworkError(network)}
+	}
+	return net.UnknownNetworkError(network) // package net does not know it either
+}
+
+// unservedNetwork is the error for a network that package net serves and netring
+// does not.
+type unservedNetwork struct{ net.UnknownNetworkError }
+
+func (e unservedNetwork) Error() string {
+	return fmt.Sprintf("netring: network %q is not served; use one of %q, or package net", string(e.UnknownNetworkError), networks)
+}
+
+// Unwrap lets errors.As find package net's error.
+func (e unservedNetwork) Unwrap() error { return e.UnknownNetworkError }

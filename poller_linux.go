@@ -1,0 +1,237 @@
+package netring
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/netring-go/netring/internal/errjoin"
+	"github.com/netring-go/netring/reactor"
+)
+
+// Poller is a set of reactors that serve the connections placed on them. Most
+// programs need none of their own: [Listen] uses a default Poller, which is made
+// on first use and ends a moment after its last listener and connection.
+//
+// All methods may be called concurrently.
+type Poller struct {
+	cfg      Config // with defaults; Engine is the engine in use
+	follows  bool   // there is a reactor for each P, see follow
+	reason   error  // why EngineAuto did not pick EngineURing
+	reactors atomic.Pointer[[]*reactor.Reactor]
+	next     atomic.Uint32 // placement of connections is round robin
+
+	// acceptor is the listeners' own reactor. An Accept waits nearly all the time; on a
+	// connection's reactor, it would count as a second waiter and end the leader's turn.
+	acceptor *reactor.Reactor
+
+	std bool // EngineNet: package net runs everything
+
+	growing sync.Mutex // held while reactors are added, and by Close
+	closed  atomic.Bool
+
+	// The default Poller counts its listeners and connections, under defaultPoller.mu.
+	// Other Pollers live until Close.
+	isDefault bool
+	refs      int
+	idleSince time.Time // when refs became 0
+	lingers   bool      // a timer will check whether refs is 0
+}
+
+// NewPoller starts the reactors that cfg describes. The caller must Close the
+// Poller when it is done with it. All of a Poller's reactors use the same engine.
+// NewPoller fails if a field of cfg is out of range, if EngineURing is asked for and
+// unavailable, or if the process runs out of descriptors or memory.
+func NewPoller(cfg Config) (*Poller, error) {
+	follows := cfg.Reactors == 0
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Poller{cfg: cfg, follows: follows, std: cfg.Engine == EngineNet}
+	if p.std {
+		p.reactors.Store(new([]*reactor.Reactor))
+		return p, nil
+	}
+	err = p.start()
+	if p.reason != nil {
+		// One ring is unavailable, so no reactor gets one.
+		p.cfg.Engine = EngineSyscall
+		err = errjoin.Join(p.stop(), p.start())
+	}
+	if err != nil {
+		return nil, errjoin.Join(err, p.stop())
+	}
+	return p, nil
+}
+
+// start makes the reactors. If EngineAuto finds a ring unavailable, start sets
+// p.reason and returns early.
+func (p *Poller) start() error {
+	rs := make([]*reactor.Reactor, 0, p.cfg.Reactors)
+	defer func() { p.reactors.Store(&rs) }()
+	for len(rs) < p.cfg.Reactors {
+		r, err := p.newReactor(p.cfg.Buffers, p.cfg.BufferSize)
+		if err != nil {
+			return fmt.Errorf("netring: start reactor %d of %d: %w", len(rs)+1, p.cfg.Reactors, err)
+		}
+		rs = append(rs, r)
+		if p.reason != nil && p.cfg.Engine == EngineAuto {
+			return nil
+		}
+	}
+	// Listeners read nothing, so one small buffer is enough.
+	r, err := p.newReactor(1, minBufferSize)
+	if err != nil {
+		return fmt.Errorf("netring: start the listeners' reactor: %w", err)
+	}
+	p.acceptor = r
+	if p.reason == nil && p.cfg.Engine == EngineAuto {
+		p.cfg.Engine = EngineURing
+	}
+	return nil
+}
+
+func (p *Poller) newReactor(buffers, size int) (*reactor.Reactor, error) {
+	r, err := reactor.New(reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: buffers, BufferSize: size})
+	if err != nil {
+		return nil, withRemedy(err)
+	}
+	if _, reason := r.Engine(); reason != nil {
+		p.reason = reason
+	}
+	return r, nil
+}
+
+// withRemedy says what to do about a lack of descriptors.
+func withRemedy(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fmt.Errorf("%w (a reactor takes up to 2 descriptors: raise the limit of open files, RLIMIT_NOFILE or ulimit -n)", err)
+	}
+	return err
+}
+
+// stop undoes start.
+func (p *Poller) stop() error {
+	err := p.closeReactors()
+	p.reactors.Store(new([]*reactor.Reactor))
+	p.acceptor = nil
+	return err
+}
+
+// closeReactors closes the reactors concurrently: a reactor whose connections linger
+// does not delay the others.
+func (p *Poller) closeReactors() error {
+	all := p.all()
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, r := range all {
+		wg.Go(func() { errs[i] = r.Close() })
+	}
+	wg.Wait()
+	return errjoin.Join(errs...)
+}
+
+// follow adds reactors if there are more Ps than when it was last called, unless
+// Config.Reactors gave their number. Where a ring is unavailable, follow adds no
+// reactor: the Poller works without.
+func (p *Poller) follow() {
+	if !p.follows || p.std || len(*p.reactors.Load()) >= defaultReactors() {
+		return
+	}
+	p.growing.Lock()
+	defer p.growing.Unlock()
+	rs := slices.Clone(*p.reactors.Load())
+	for !p.closed.Load() && len(rs) < defaultReactors() {
+		r, err := reactor.New(reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: p.cfg.Buffers, BufferSize: p.cfg.BufferSize})
+		if err != nil {
+			break
+		}
+		rs = append(rs, r)
+	}
+	for _, r := range rs {
+		r.FollowProcs()
+	}
+	p.reactors.Store(&rs)
+}
+
+// all returns the reactors there are, the acceptor included.
+func (p *Poller) all() []member {
+	var ms []member
+	for _, r := range *p.reactors.Load() {
+		ms = append(ms, member{r})
+	}
+	if p.acceptor != nil {
+		ms = append(ms, member{p.acceptor})
+	}
+	return ms
+}
+
+// place picks the home reactor of a new connection.
+func (p *Poller) place() *reactor.Reactor {
+	rs := *p.reactors.Load()
+	return rs[int(p.next.Add(1)-1)%len(rs)]
+}
+
+// Close closes the Poller's listeners and connections, wakes their waiting calls with
+// [net.ErrClosed], ends the Poller's goroutines and frees its descriptors and
+// mappings. It returns when all of that is done. A second Close returns an error that
+// is net.ErrClosed.
+//
+// With EngineNet, Close closes nothing but the Poller.
+func (p *Poller) Close() error {
+	if p.closed.Swap(true) {
+		return errPollerClosed
+	}
+	p.growing.Lock()
+	defer p.growing.Unlock()
+	return p.closeReactors()
+}
+
+// Stats returns the Poller's counters. They remain readable after Close.
+func (p *Poller) Stats() Stats {
+	s := Stats{Reactors: len(*p.reactors.Load())}
+	if p.std {
+		s.Engine = EngineNet
+	}
+	if p.reason != nil {
+		s.EngineReason = p.reason.Error()
+	}
+	for i, r := range p.all() {
+		engine, reason := r.Engine()
+		if i == 0 || engine == EngineSyscall {
+			s.Engine = engine
+		}
+		if reason != nil { // the ring broke down
+			s.EngineReason = reason.Error()
+		}
+		s.add(r.Stats())
+	}
+	return s
+}
+
+// add adds a reactor's counters.
+func (s *Stats) add(rs reactor.Stats) {
+	s.Descriptors += rs.Descriptors
+	s.Waiting += rs.Waiting
+	s.Batches += rs.Batches
+	s.Ops += rs.Ops
+	s.Single += rs.Single
+	s.Inline += rs.Inline
+	s.Direct += rs.Direct
+	s.Polls += rs.Polls
+	s.Events += rs.Events
+	s.Parks += rs.Parks
+	s.Leads += rs.Leads
+	s.Loops += rs.Loops
+	s.Stale += rs.Stale
+	s.Demoted += rs.Demoted
+	s.Buffers.Buffers += rs.Buffers.Buffers
+	s.Buffers.InUse += rs.Buffers.InUse
+	s.Buffers.Taken += rs.Buffers.Taken
+	s.Buffers.Empty += rs.Buffers.Empty
+}

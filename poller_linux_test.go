@@ -1,0 +1,249 @@
+package netring
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/netring-go/netring/reactor"
+
+	"github.com/netring-go/netring/internal/leakcheck"
+)
+
+func TestConfigOutOfRange(t *testing.T) {
+	for _, tc := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{Engine: 9}, "Config.Engine is Engine(9)"},
+		{Config{Reactors: -1}, "Config.Reactors is -1"},
+		{Config{Reactors: 1025}, "Config.Reactors is 1025"},
+		{Config{Buffers: 3}, "Config.Buffers is 3"},
+		{Config{Buffers: -8}, "Config.Buffers is -8"},
+		{Config{Buffers: math.MinInt}, "Config.Buffers is -"},
+		{Config{Buffers: 1 << 16}, "Config.Buffers is 65536"},
+		{Config{BufferSize: 100}, "Config.BufferSize is 100"},
+		{Config{BufferSize: 2 << 20}, "Config.BufferSize is 2097152"},
+		{Config{BufferSize: -1}, "Config.BufferSize is -1"},
+		{Config{WriteBuffer: 100}, "Config.WriteBuffer is 100"},
+		{Config{WriteBuffer: -1}, "Config.WriteBuffer is -1"},
+		{Config{WriteBuffer: 17 << 20}, "Config.WriteBuffer is 17825792"},
+	} {
+		p, err := NewPoller(tc.cfg)
+		if err == nil {
+			p.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "netring: "+tc.want) || !strings.Contains(err.Error(), "; use ") {
+			t.Errorf("%+v: %v; it should contain %q and say what to use", tc.cfg, err, tc.want)
+		}
+	}
+}
+
+func TestPollerClose(t *testing.T) {
+	leakcheck.Descriptors(t)
+	rings(t, func(t *testing.T, s *stack) {
+		p := s.poller
+		server, client := s.pair(t)
+		idle, _ := s.pair(t)
+		ln := s.listen(t)
+		errs := make(chan error, 2)
+		go func() {
+			_, err := server.Read(make([]byte, 1))
+			errs <- err
+		}()
+		go func() {
+			_, err := ln.Accept()
+			errs <- err
+		}()
+		if n := p.Stats().Descriptors; n != 3 {
+			t.Errorf("%d descriptors, want 3", n)
+		}
+		must(t, p.Close())
+		within(t, "waking", func() {
+			for range 2 {
+				if err := <-errs; !errors.Is(err, net.ErrClosed) {
+					t.Errorf("woken with %v", err)
+				}
+			}
+		})
+		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the peer reads %v", err)
+		}
+		if _, err := idle.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Write after Poller.Close: %v", err)
+		}
+		if err := idle.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Conn.Close after Poller.Close: %v", err)
+		}
+		if err := p.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the second Close: %v", err)
+		}
+		// What newPoller's cleanup would find closed.
+		s.poller.closed.Store(false)
+		s.poller.reactors.Store(new([]*reactor.Reactor))
+		s.poller.acceptor = nil
+	})
+}
+
+// Closing a Poller races with everything that goes on on it.
+func TestPollerCloseRaces(t *testing.T) {
+	rings(t, func(t *testing.T, s *stack) {
+		engine := s.poller.Stats().Engine
+		for range 20 {
+			p, err := NewPoller(Config{Engine: engine, Reactors: 2})
+			must(t, err)
+			lc := ListenConfig{Poller: p}
+			ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+			must(t, err)
+			var wg sync.WaitGroup
+			wg.Go(func() { serveConns(ln, func(c net.Conn) { io.Copy(c, c) }) })
+			for range 8 {
+				wg.Go(func() {
+					for {
+						c, err := net.Dial("tcp", ln.Addr().String())
+						if err != nil {
+							return
+						}
+						c.Write([]byte("hello"))
+						c.Read(make([]byte, 3))
+						c.Close()
+					}
+				})
+			}
+			c, err := net.Dial("tcp", ln.Addr().String())
+			must(t, err)
+			if _, err := c.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+			if _, err := c.Read(make([]byte, 1)); err != nil { // the server is at work
+				t.Error(err)
+			}
+			within(t, "closing the Poller", func() {
+				if err := p.Close(); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			})
+			within(t, "the rest", wg.Wait)
+			must(t, c.Close())
+		}
+	})
+}
+
+// The default Poller is there while something uses it, and a moment longer, without a
+// goroutine; then it goes without a trace.
+func TestDefaultPoller(t *testing.T) {
+	engines(t) // skips where netring is package net
+	leakcheck.Descriptors(t)
+	before := goleak.IgnoreCurrent()
+	awaitNoDefaultPoller(t)
+	for range 3 {
+		ln, err := Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		client, err := net.Dial("tcp", ln.Addr().String())
+		must(t, err)
+		server, err := ln.Accept()
+		must(t, err)
+		p := currentDefaultPoller()
+		must(t, ln.Close())
+		time.Sleep(2 * defaultLinger) // not to wait for anything: the Poller must outlast it
+		if currentDefaultPoller() != p || p == nil {
+			t.Error("the default Poller went before its last connection")
+		}
+		if _, err := server.Write([]byte("x")); err != nil {
+			t.Errorf("after closing the listener: %v", err)
+		}
+		must(t, server.Close())
+		must(t, client.Close())
+		if err := goleak.Find(before); err != nil {
+			t.Error(err)
+		}
+		// Who is next, and soon, has the same one.
+		ln, err = Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		if currentDefaultPoller() != p {
+			t.Error("the default Poller did not linger")
+		}
+		must(t, ln.Close())
+		awaitNoDefaultPoller(t)
+		if err := p.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the default Poller went unclosed: %v", err)
+		}
+	}
+}
+
+func TestStats(t *testing.T) {
+	rings(t, func(t *testing.T, s *stack) {
+		server, client := s.pair(t)
+		if _, err := server.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		st := s.poller.Stats()
+		if s.name != "auto" && st.Engine.String() != s.name || st.EngineReason != "" || st.Reactors < 1 || st.Descriptors != 1 ||
+			st.Ops < 2 || st.Batches == 0 || st.Batches > st.Ops || st.Buffers.InUse != 1 || st.Buffers.Taken != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// A listener's or dialer's own write buffer goes before the Poller's.
+func TestWriteBufferOfListenConfigAndDialer(t *testing.T) {
+	for _, engine := range engines(t) {
+		p := newPoller(t, Config{Engine: engine, WriteBuffer: 1024})
+		for _, tc := range []struct{ own, want int }{{0, 1024}, {-1, 0}, {4096, 4096}} {
+			lc := ListenConfig{Poller: p, WriteBuffer: tc.own}
+			ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+			must(t, err)
+			d := Dialer{Poller: p, WriteBuffer: tc.own}
+			client, err := d.Dial("tcp", ln.Addr().String())
+			must(t, err)
+			server, err := ln.Accept()
+			must(t, err)
+			for what, c := range map[string]net.Conn{"dialled": client, "accepted": server} {
+				if got := c.(*Conn).fd.WriteBuffering(); got != tc.want {
+					t.Errorf("%s, %d of its own: the buffer is %d, want %d", what, tc.own, got, tc.want)
+				}
+				must(t, c.(*Conn).SetWriteBuffering(0))
+				if err := c.(*Conn).SetWriteBuffering(5); err == nil || !strings.Contains(err.Error(), "the size is 5; use 0 for none, or 512") {
+					t.Errorf("SetWriteBuffering(5): %v", err)
+				}
+				must(t, c.Close())
+			}
+			must(t, ln.Close())
+		}
+		lc := ListenConfig{Poller: p, WriteBuffer: 1}
+		if _, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "ListenConfig.WriteBuffer is 1; use 0 for the Poller's size") {
+			t.Errorf("Listen: %v", err)
+		}
+		d := Dialer{Poller: p, WriteBuffer: 1}
+		if _, err := d.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "Dialer.WriteBuffer is 1; use 0 for the Poller's size") {
+			t.Errorf("Dial: %v", err)
+		}
+	}
+}
+
+// TestDefaultReactors has more Ps than CPUs, and fewer.
+func TestDefaultReactors(t *testing.T) {
+	cpus := runtime.NumCPU()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, c := range []struct{ ps, want int }{{cpus + 3, cpus}, {1, 1}} {
+		runtime.GOMAXPROCS(c.ps)
+		if cfg, err := (Config{}).withDefaults(); cfg.Reactors != c.want || err != nil {
+			t.Errorf("%d reactors for %d Ps on %d CPUs, %v", cfg.Reactors, c.ps, cpus, err)
+		}
+	}
+}

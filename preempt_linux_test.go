@@ -1,0 +1,103 @@
+package netring
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestBusyNeighbour has a server with one P, after a while of silence or of little to
+// do, compute for one connection until another has a request. The Go runtime has to
+// share the P out.
+func TestBusyNeighbour(t *testing.T) {
+	if kind, ok := isChild(); ok {
+		computingServer(t, kind)
+		return
+	}
+	serverChildren(t, []string{"GOMAXPROCS=1"}, func(t *testing.T, addr string, _ int) {
+		var conns [2]net.Conn
+		for i := range conns {
+			c, err := net.Dial("tcp", addr)
+			must(t, err)
+			defer c.Close()
+			must(t, c.SetDeadline(time.Now().Add(30*time.Second)))
+			conns[i] = c
+			ask(t, c, "p", "p")
+		}
+		busy, other := conns[0], conns[1]
+		for _, pings := range []int{0, 100} {
+			time.Sleep(100 * time.Millisecond) // for the server to be idle is what this is about
+			for range pings {
+				ask(t, other, "p", "p")
+				time.Sleep(time.Millisecond)
+			}
+			ask(t, busy, "c", "s")
+			ask(t, other, "p", "p")
+			if answer := ask(t, busy, "", "e", "t"); answer == "t" {
+				t.Fatal("a request had to wait until another's computation was over")
+			}
+		}
+	})
+}
+
+// ask sends a request and expects an answer, one of those given.
+func ask(t *testing.T, c net.Conn, request string, answers ...string) string {
+	t.Helper()
+	_, err := io.WriteString(c, request)
+	must(t, err)
+	answer := make([]byte, 1)
+	if _, err := c.Read(answer); err != nil || !slices.Contains(answers, string(answer)) {
+		t.Fatalf("%q was answered with %q, %v", request, answer, err)
+	}
+	return string(answer)
+}
+
+// computingServer answers p with p; and c with s when it starts to compute, and when
+// that is over with e if there was a p in the meantime, and with t if it was too long
+// in coming.
+func computingServer(t *testing.T, kind string) {
+	const tooLong = 5 * time.Second
+	ln := childStack(t, kind).listen(t)
+	fmt.Println(ln.Addr())
+	go func() {
+		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		ln.Close()
+	}()
+	var pings atomic.Int64
+	compute := func(before int64) (answer string) {
+		for start := time.Now(); pings.Load() == before; {
+			if time.Since(start) > tooLong {
+				return "t"
+			}
+		}
+		return "e"
+	}
+	serveConns(ln, func(c net.Conn) {
+		request := make([]byte, 1)
+		for {
+			if _, err := c.Read(request); err != nil {
+				return
+			}
+			answer := "p"
+			if request[0] == 'c' {
+				before := pings.Load()
+				if _, err := io.WriteString(c, "s"); err != nil {
+					return
+				}
+				answer = compute(before)
+			} else {
+				pings.Add(1)
+			}
+			if _, err := io.WriteString(c, answer); err != nil {
+				return
+			}
+		}
+	})
+}
