@@ -13,7 +13,7 @@
 // plain system calls.
 //
 // A [Conn] behaves like a *net.TCPConn: deadlines, half-closes, error types and
-// texts, and concurrent use are the same. The README lists the differences.
+// texts, and concurrent use are the same. docs/differences.md lists the differences.
 //
 // [Listen] needs no set-up and leaves nothing behind: its reactors start with the
 // first listener and end with the last connection. With a [Poller] of its own, used
