@@ -45,6 +45,7 @@ type uring struct {
 	tiers
 	demoted int
 	sys     syscallEngine
+	peeked  [1]byte // what demote receives into: no memory on a stack is lent to the kernel
 
 	sqTail, sqFlags *uint32
 	sqMask          uint32
@@ -307,8 +308,7 @@ func refused(res int32) bool {
 // reports whether o is done.
 func (e *uring) demote(o *op, res int32) (done bool) {
 	if o.kind == opRecv && o.pooled && e.provided {
-		var b [1]byte
-		if sysPeek(o.sysfd, b[:]) == res {
+		if sysPeek(o.sysfd, e.peeked[:]) == res {
 			return false
 		}
 		e.provided = false
