@@ -7,11 +7,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/netring-go/netring/reactor"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // netAddr converts a socket's address to the net.Addr that package net returns.
-func netAddr(a reactor.SockAddr) net.Addr {
+func netAddr(a engine.SockAddr) net.Addr {
 	switch a.Family {
 	case unix.AF_INET:
 		return net.TCPAddrFromAddrPort(a.IP)
@@ -39,7 +39,7 @@ func zoneName(scope uint32) string {
 
 // localAddr asks the kernel for a socket's own address.
 func localAddr(sysfd int) (net.Addr, error) {
-	a, err := reactor.LocalAddr(sysfd)
+	a, err := engine.LocalAddr(sysfd)
 	if err != nil {
 		return nil, os.NewSyscallError("getsockname", err)
 	}

@@ -4,21 +4,22 @@ import (
 	"slices"
 
 	"github.com/netring-go/netring/reactor"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // engineKinds are package reactor's names for the engines.
-var engineKinds = []reactor.EngineKind{
-	EngineAuto:    reactor.Auto,
-	EngineURing:   reactor.URing,
-	EngineSyscall: reactor.Syscall,
-	EngineNet:     reactor.Net,
+var engineKinds = []engine.Kind{
+	EngineAuto:    engine.Auto,
+	EngineURing:   engine.URing,
+	EngineSyscall: engine.Syscall,
+	EngineNet:     engine.Net,
 }
 
 // kind returns package reactor's name for e, which is known.
-func (e Engine) kind() reactor.EngineKind { return engineKinds[e] }
+func (e Engine) kind() engine.Kind { return engineKinds[e] }
 
 // engineOf is the Engine that package reactor calls k.
-func engineOf(k reactor.EngineKind) Engine { return Engine(slices.Index(engineKinds, k)) }
+func engineOf(k engine.Kind) Engine { return Engine(slices.Index(engineKinds, k)) }
 
 // member is a reactor of a Poller. It names its engine as netring does.
 type member struct{ *reactor.Reactor }

@@ -153,9 +153,6 @@ func (p *Poller) follow() {
 		}
 		rs = append(rs, r)
 	}
-	for _, r := range rs {
-		r.FollowProcs()
-	}
 	p.reactors.Store(&rs)
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/netring-go/netring/reactor"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // Probe reports what netring finds on this system: the kernel, each feature of
@@ -19,21 +19,21 @@ import (
 //
 // It fails if the environment asks for an engine that does not exist.
 func Probe() (*Report, error) {
-	engine, err := override(EngineAuto)
+	asked, err := override(EngineAuto)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Kernel: kernelRelease(), Engine: engine, Limits: limits()}
-	if engine == EngineSyscall || engine == EngineNet {
-		r.Reason = fmt.Sprintf("%s=%v", EngineEnv, engine)
+	r := &Report{Kernel: kernelRelease(), Engine: asked, Limits: limits()}
+	if asked == EngineSyscall || asked == EngineNet {
+		r.Reason = fmt.Sprintf("%s=%v", EngineEnv, asked)
 		return r, nil
 	}
-	features, unavailable := reactor.Probe()
+	features, unavailable := engine.Probe()
 	for _, f := range features {
 		r.Features = append(r.Features, Feature(f))
 	}
-	if unavailable != nil && engine == EngineURing {
-		r.Reason = fmt.Sprintf("%s=%v, although %v", EngineEnv, engine, unavailable)
+	if unavailable != nil && asked == EngineURing {
+		r.Reason = fmt.Sprintf("%s=%v, although %v", EngineEnv, asked, unavailable)
 		return r, nil
 	}
 	// What counts is what a Poller gets, which needs a ring for each reactor: so one is
@@ -60,8 +60,8 @@ func limits() Limits {
 	l := Limits{
 		OpenFiles:       rlimit(unix.RLIMIT_NOFILE),
 		LockedMemory:    rlimit(unix.RLIMIT_MEMLOCK),
-		IOUringDisabled: reactor.Sysctl("io_uring_disabled"),
-		IOUringGroup:    reactor.Sysctl("io_uring_group"),
+		IOUringDisabled: engine.Sysctl("io_uring_disabled"),
+		IOUringGroup:    engine.Sysctl("io_uring_group"),
 	}
 	if status, err := os.ReadFile("/proc/self/status"); err == nil {
 		for line := range strings.Lines(string(status)) {

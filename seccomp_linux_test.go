@@ -82,7 +82,7 @@ func sandboxes() []sandbox {
 	}
 	return []sandbox{
 		{"setup-EPERM", "auto", func() error { return forbid(seccomp.Errno(unix.EPERM), unix.SYS_IO_URING_SETUP) },
-			refused(unix.EPERM, "admit io_uring_setup")},
+			refused(unix.EPERM, "allow io_uring_setup")},
 		{"setup-ENOSYS", "auto", func() error { return forbid(seccomp.Errno(unix.ENOSYS), ioUringCalls...) },
 			refused(unix.ENOSYS, "older than Linux 5.6")},
 		{"register-EPERM", "auto", func() error { return forbid(seccomp.Errno(unix.EPERM), unix.SYS_IO_URING_REGISTER) },
@@ -99,7 +99,7 @@ func sandboxes() []sandbox {
 				}
 			}},
 		{"enter-EPERM", "auto", func() error { return forbid(seccomp.Errno(unix.EPERM), unix.SYS_IO_URING_ENTER) },
-			refused(unix.EPERM, "admit io_uring_setup")},
+			refused(unix.EPERM, "allow io_uring_setup")},
 		{"enter-EPERM-later", "auto", func() error {
 			if _, err := Probe(); err != nil { // finds nothing wrong, and is remembered
 				return err

@@ -3,13 +3,10 @@ package reactor
 import (
 	"container/heap"
 	"errors"
-	"math"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // alarms has a reactor's watcher look at waiting calls when their deadlines pass.
@@ -39,7 +36,7 @@ type alarm struct {
 	place int32         // in the heap, plus 1; 0: not in it. Guarded by alarms.mu.
 }
 
-// set has w.owner's method alarm called at the given time, or earlier if that was
+// set has w.alarm.owner's method alarmed called at the given time, or earlier if that was
 // asked for before. The mutex of w's descriptor is held.
 func (a *alarms) set(at time.Duration, w *waiter) {
 	if w.alarm.at != 0 && w.alarm.at <= at {
@@ -153,6 +150,9 @@ func (a *alarms) setFile(t time.Time) {
 	}
 }
 
+// begin is called with the epoll descriptor before anything else.
+func (a *alarms) begin(file *os.File) { a.file = file }
+
 // end is called before the file is closed. Whoever ends a call may come to kick its
 // watcher after that has gone, and the reactor with it: there is nobody to be kicked.
 func (a *alarms) end() {
@@ -172,7 +172,7 @@ func (r *Reactor) fireAlarms() {
 		return
 	}
 	for w := r.alarms.pop(now); w != nil; w = r.alarms.pop(now) {
-		w.alarm.owner.alarm(w)
+		w.alarm.owner.alarmed(w)
 	}
 }
 
@@ -200,76 +200,3 @@ func (h *alarmHeap) Pop() any {
 	w.alarm.place = 0
 	return w
 }
-
-// longAgo is what net/http, for each request, and others set to interrupt a call.
-// To recognise it saves reading the clock, the slowest step here.
-var longAgo = time.Unix(1, 0)
-
-// past is a deadline that has passed, on the clock of monotonic.
-const past time.Duration = 1
-
-var (
-	processStart   = time.Now()
-	processStartTS = clockMonotonic()
-)
-
-// longestRun is longer than any process runs.
-const longestRun = 10 * 365 * 24 * time.Hour
-
-// monotonic is a clock that started with the program and is never 0. It is a
-// third of the size of a time.Time.
-func monotonic() time.Duration {
-	d := time.Since(processStart)
-	if d < 0 || d > longestRun { // the clock of a synctest bubble
-		d = clockMonotonic() - processStartTS
-	}
-	return d + 1
-}
-
-// clockMonotonic asks the kernel for the clock that package time's monotonic readings
-// are from.
-func clockMonotonic() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		panic("reactor: clock_gettime: " + err.Error()) // Linux has had this clock since 2.6
-	}
-	return time.Duration(ts.Nano())
-}
-
-// toMonotonic returns t on the clock of monotonic.
-func toMonotonic(t time.Time) time.Duration {
-	if hasMonotonic(t) {
-		d := t.Sub(processStart)
-		if d < math.MaxInt64 {
-			d++ // as monotonic does
-		}
-		return max(d, past)
-	}
-	// It is from a wall clock, or of a synctest bubble: what counts is how far away it
-	// is, as in package net.
-	d := time.Until(t)
-	if d <= 0 {
-		return past
-	}
-	now := monotonic()
-	return now + min(d, math.MaxInt64-now)
-}
-
-// hasMonotonic reports whether t has a reading of the monotonic clock.
-func hasMonotonic(t time.Time) bool { return t != t.Round(0) }
-
-// inBubble reports whether the calling goroutine is in a testing/synctest bubble:
-// times made there have no monotonic reading.
-func inBubble() bool {
-	if hasMonotonic(time.Now()) {
-		return false
-	}
-	bubbles.Store(true)
-	return true
-}
-
-// InBubble reports whether the calling goroutine is in a testing/synctest bubble.
-func InBubble() bool { return inBubble() }
-
-// bubbles says that the process has had a synctest bubble, as far as is known.
-var bubbles atomic.Bool

@@ -6,13 +6,16 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // BenchmarkFrames reads a protocol of frames, a header of 4 bytes and then a
 // payload, as it comes from a peer that sends without waiting. It decided the
 // threshold below which reads go through shared buffers, and those buffers' size.
 func BenchmarkFrames(b *testing.B) {
-	for _, kind := range []EngineKind{URing, Syscall} {
+	for _, kind := range []engine.Kind{engine.URing, engine.Syscall} {
 		for _, payload := range []int{28, 124, 252, 508, 1020, 2044} {
 			for _, cfg := range []struct{ threshold, size int }{
 				{-1, 4096}, {256, 4096}, {512, 4096}, {1024, 4096}, {4096, 4096}, {512, 2048}, {512, 16384},
@@ -30,7 +33,7 @@ func BenchmarkFrames(b *testing.B) {
 					go func() {
 						defer close(done)
 						for n := 0; n < b.N; n += 16 {
-							if _, err := peerWrite(peer, frames); err != nil {
+							if _, err := sockettest.Write(peer, frames); err != nil {
 								return
 							}
 						}
@@ -63,7 +66,7 @@ func BenchmarkFrames(b *testing.B) {
 
 // BenchmarkEcho is a round trip of one small message.
 func BenchmarkEcho(b *testing.B) {
-	for _, kind := range []EngineKind{URing, Syscall} {
+	for _, kind := range []engine.Kind{engine.URing, engine.Syscall} {
 		b.Run(kind.String(), func(b *testing.B) {
 			requireEngine(b, kind)
 			r := newReactor(b, kind)
@@ -72,11 +75,11 @@ func BenchmarkEcho(b *testing.B) {
 			echo.Go(func() {
 				p := make([]byte, 128)
 				for {
-					n, err := peerRead(peer, p)
+					n, err := sockettest.Read(peer, p)
 					if err != nil || n == 0 {
 						return
 					}
-					if _, err := peerWrite(peer, p[:n]); err != nil {
+					if _, err := sockettest.Write(peer, p[:n]); err != nil {
 						return
 					}
 				}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netring-go/netring/internal/errjoin"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // ErrClosed is returned by every method of a closed descriptor.
@@ -21,13 +22,13 @@ var ErrClosed = net.ErrClosed
 // holds it and only then closes it, so the number cannot be reused under anyone's
 // hands.
 type descriptor struct {
-	r       *Reactor
-	id      slotID
-	sysfd   int32
-	holders int32 // queued ops and calls under way
-	mu      sync.Mutex
-	closing bool
-	watched bool // it is in the epoll set
+	r          *Reactor
+	id         slotID
+	sysfd      int32
+	holders    int32 // queued ops and calls under way
+	mu         sync.Mutex
+	closing    bool
+	registered bool // it is in the reactor's pollSet
 
 	// Close waits for the last holder: awaited says that it sleeps, or is about to, and
 	// wants quiet put.
@@ -43,6 +44,27 @@ type descriptor struct {
 
 func (d *descriptor) init(r *Reactor, sysfd int) { d.r, d.sysfd = r, int32(sysfd) }
 
+// enter gives h, whose descriptor d is, a slot. From here on, the reactor's Close may
+// close h; d.mu, which is held, makes it wait.
+func (d *descriptor) enter(h eventHandler) (err error) {
+	d.id, err = d.r.poll.slots.enter(h)
+	d.closing = err != nil
+	return err
+}
+
+// register has the reactor told of the descriptor's events, if it is not yet. d.mu is
+// held, and d has a slot.
+func (d *descriptor) register(events uint32) error {
+	if d.registered {
+		return nil
+	}
+	if err := d.r.poll.register(d.sysfd, events, d.id); err != nil {
+		return err
+	}
+	d.registered = true
+	return nil
+}
+
 // hold marks n users of the descriptor. d.mu is held and closing is false.
 func (d *descriptor) hold(n int) { d.holders += int32(n) }
 
@@ -54,16 +76,26 @@ func (d *descriptor) unhold(n int) {
 	}
 }
 
-// borrow calls f with the descriptor, which stays open meanwhile. d.mu is held, but
-// not meanwhile. f may panic or end its goroutine.
-func (d *descriptor) borrow(f func(sysfd int)) {
+// acquire holds the descriptor for a call that uses its number, which release ends.
+// share is set for a call that may duplicate the descriptor or change how it closes. Its
+// error is ErrClosed.
+func (d *descriptor) acquire(share bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closing {
+		return ErrClosed
+	}
+	if share {
+		d.shared, d.blockingClose = true, true
+	}
 	d.hold(1)
-	d.mu.Unlock()
-	defer func() {
-		d.mu.Lock()
-		d.unhold(1)
-	}()
-	f(int(d.sysfd))
+	return nil
+}
+
+func (d *descriptor) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unhold(1)
 }
 
 // startClose marks the descriptor. It reports false if it is marked already.
@@ -85,9 +117,10 @@ func (d *descriptor) rouse() {
 }
 
 // awaitQuiet waits until nobody holds the descriptor, or until giveUp, if it is not
-// nil, reports true. It is for the one Close that startClose told true. d.mu is held,
-// but not meanwhile.
+// nil, reports true. It is for the one Close that startClose told true.
 func (d *descriptor) awaitQuiet(giveUp func() bool) (quiet bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for d.holders > 0 {
 		if giveUp != nil && giveUp() {
 			return false
@@ -104,18 +137,18 @@ func (d *descriptor) awaitQuiet(giveUp func() bool) (quiet bool) {
 // once. Its caller then reports the descriptor gone.
 func (d *descriptor) finishClose() error {
 	var err error
-	if d.shared && d.watched {
+	if d.shared && d.registered {
 		// The registration lives as long as any duplicate of the socket does.
-		err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(d.r.epfd, unix.EPOLL_CTL_DEL, int(d.sysfd), nil))
+		err = d.r.poll.unregister(d.sysfd)
 	}
 	// The slot goes first: no event of this socket is of interest any more.
-	d.r.slots.leave(d.id)
+	d.r.poll.slots.leave(d.id)
 	if d.blockingClose {
 		return errjoin.Join(err, os.NewSyscallError("close", unix.Close(int(d.sysfd))))
 	}
 	// Not in a batch: its caller would wait for the loop's next turn, behind everybody
 	// else's computation.
-	if errno := sysClose(d.sysfd); errno != 0 {
+	if errno := engine.Close(d.sysfd); errno != 0 {
 		err = errjoin.Join(err, os.NewSyscallError("close", errno))
 	}
 	return err
@@ -157,15 +190,10 @@ func (d *descriptor) Control(f func(sysfd int) error) error { return d.control(f
 // descriptor.
 func (d *descriptor) ControlShared(f func(sysfd int) error) error { return d.control(true, f) }
 
-func (d *descriptor) control(share bool, f func(sysfd int) error) (err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closing {
-		return ErrClosed
+func (d *descriptor) control(share bool, f func(sysfd int) error) error {
+	if err := d.acquire(share); err != nil {
+		return err
 	}
-	if share {
-		d.shared, d.blockingClose = true, true
-	}
-	d.borrow(func(sysfd int) { err = f(sysfd) })
-	return err
+	defer d.release() // f may panic or end its goroutine
+	return f(int(d.sysfd))
 }

@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // Whoever ends a call may come to kick its watcher after the reactor has gone.
 func TestNothingReachesAReactorThatIsGone(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, _ := tcpPair(t, r)
 		if err := fd.SetDeadline(time.Now().Add(time.Hour), true, true); err != nil {
@@ -34,7 +37,7 @@ func TestNothingReachesAReactorThatIsGone(t *testing.T) {
 		}
 		// The leader was about to be kicked.
 		var late waiter
-		r.asleep.Store(&late)
+		r.leader.asleep.Store(&late)
 		r.notify(&late)
 		r.alarms.kick()
 		// A call whose end is decided, but which has not been woken, comes to wait.
@@ -50,7 +53,7 @@ func TestNothingReachesAReactorThatIsGone(t *testing.T) {
 		r.notify(&call)
 		within(t, "a late call", func() { <-waited })
 		// An alarm went off just before.
-		fd.alarm(&fd.rd.waiter)
+		fd.alarmed(&fd.rd.waiter)
 		fd.abandon()
 		if err := fd.SetDeadline(time.Now(), true, true); err != ErrClosed {
 			t.Errorf("SetDeadline: %v", err)
@@ -66,7 +69,7 @@ func TestQueueThatNeverRunsEmpty(t *testing.T) {
 	var h handoff
 	ops := make([]*op, 100)
 	for i := range ops {
-		ops[i] = &op{sysfd: int32(i)}
+		ops[i] = &op{Op: engine.Op{FD: int32(i)}}
 	}
 	h.requeue(ops...)
 	var buf [7]*op
@@ -74,8 +77,8 @@ func TestQueueThatNeverRunsEmpty(t *testing.T) {
 	for range 100_000 {
 		batch := h.take(buf[:], 1<<20)
 		for _, o := range batch {
-			if int(o.sysfd) != next {
-				t.Fatalf("took op %d, want %d", o.sysfd, next)
+			if int(o.FD) != next {
+				t.Fatalf("took op %d, want %d", o.FD, next)
 			}
 			next = (next + 1) % len(ops)
 		}
@@ -102,7 +105,7 @@ func TestWriteAfterOneThatTimedOut(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			engines(t, func(t *testing.T, kind EngineKind) {
+			engines(t, func(t *testing.T, kind engine.Kind) {
 				r := newReactor(t, kind)
 				fd, peer := tcpPair(t, r)
 				if name == "buffered" {
@@ -114,8 +117,8 @@ func TestWriteAfterOneThatTimedOut(t *testing.T) {
 				awaitEvents(t, r)
 				var full atomic.Bool
 				full.Store(true)
-				inject(r, func(o *op) (syscall.Errno, int) {
-					if o.kind != opRecv && full.Load() {
+				inject(r, func(o *engine.Op) (syscall.Errno, int) {
+					if o.Kind != engine.Recv && full.Load() {
 						return unix.EAGAIN, 0
 					}
 					return 0, 0
@@ -152,8 +155,8 @@ func awaitEvents(t testing.TB, r *Reactor) {
 	if !r.handoff.lead() {
 		t.Fatal("somebody watches")
 	}
-	for n := r.collect(maxEvents); n > 0; n = r.collect(maxEvents) {
-		r.dispatch(n)
+	for r.poll.collect(maxEvents) > 0 {
+		r.dispatch()
 	}
 	r.obey(r.leave(false))
 }
@@ -161,10 +164,10 @@ func awaitEvents(t testing.TB, r *Reactor) {
 // A reactor that once had many connections still leaves watching to a caller, when
 // few are left.
 func TestManyConnectionsOnce(t *testing.T) {
-	r := newReactor(t, Syscall)
+	r := newReactor(t, engine.Syscall)
 	r.limit = 1
 	var fds []*FD
-	for range maxNudges + 10 {
+	for range maxRechecks + 10 {
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -207,7 +210,7 @@ func TestManyConnectionsOnce(t *testing.T) {
 		}
 	}
 	within(t, "the caller's turn to watch", func() {
-		for r.asleep.Load() != &fds[0].rd.waiter {
+		for r.leader.asleep.Load() != &fds[0].rd.waiter {
 			r.alarms.kick()
 			runtime.Gosched()
 		}
@@ -224,18 +227,18 @@ func TestManyConnectionsOnce(t *testing.T) {
 // A read of what is there goes past the batches, too, if those are late, and a read
 // that finds nothing waits for one.
 func TestImpatientReads(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
-		r.impatient.Store(true)
+		r.policy.impatient.Store(true)
 		for _, size := range []int{1, 1000} {
-			if _, err := peerWrite(peer, []byte("abc")); err != nil {
+			if _, err := sockettest.Write(peer, []byte("abc")); err != nil {
 				t.Fatal(err)
 			}
 			fd.mu.Lock()
 			fd.rd.waiter.event()
 			fd.mu.Unlock()
-			direct, hurried := r.n.direct.Load(), r.n.hurried.Load()
+			direct, hurried := r.n.direct.Load(), r.policy.past.Load()
 			var got []byte
 			for p := make([]byte, size); len(got) < 3; {
 				n, err := fd.Read(p)
@@ -247,20 +250,20 @@ func TestImpatientReads(t *testing.T) {
 			if string(got) != "abc" {
 				t.Errorf("read %q", got)
 			}
-			if r.n.direct.Load() == direct || r.n.hurried.Load() == hurried {
+			if r.n.direct.Load() == direct || r.policy.past.Load() == hurried {
 				t.Errorf("reads of %d bytes waited for a batch", size)
 			}
 		}
 		// A new connection's reads, which are direct, say nothing about batches.
 		fresh, freshPeer := freshPair(t, r)
-		if _, err := peerWrite(freshPeer, []byte("x")); err != nil {
+		if _, err := sockettest.Write(freshPeer, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		hurried := r.n.hurried.Load()
+		hurried := r.policy.past.Load()
 		if _, err := fresh.Read(make([]byte, 1000)); err != nil {
 			t.Fatal(err)
 		}
-		if r.n.hurried.Load() != hurried {
+		if r.policy.past.Load() != hurried {
 			t.Error("a new connection's read counts as one that could have waited for a batch")
 		}
 	})
@@ -269,7 +272,7 @@ func TestImpatientReads(t *testing.T) {
 // Alarms are set, moved and taken back in any order; at each time, those due and no
 // others go off.
 func TestAlarms(t *testing.T) {
-	r := newReactor(t, Syscall)
+	r := newReactor(t, engine.Syscall)
 	fd, _ := tcpPair(t, r)
 	fd.mu.Lock() // what set and drop want
 	defer fd.mu.Unlock()
@@ -362,7 +365,7 @@ func TestWhatComesFirstIsSeenFirst(t *testing.T) {
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // goroutines run in the order they are woken in
 	const rounds, tolerated = 5, 1                  // a goroutine may be preempted before it has said what it has seen
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		for _, fresh := range []bool{false, true} {
 			for _, lead := range []string{"the one that ends", "the one with data", "a third", "the loop"} {
 				wrong := 0
@@ -382,7 +385,7 @@ func TestWhatComesFirstIsSeenFirst(t *testing.T) {
 // endIsSeenFirst has one connection end and another get data at the same time, but in
 // this order, while lead watches for them, and reports whether their readers saw them in
 // this order. fresh connections wait for the first time.
-func endIsSeenFirst(t *testing.T, kind EngineKind, fresh bool, lead string) bool {
+func endIsSeenFirst(t *testing.T, kind engine.Kind, fresh bool, lead string) bool {
 	r := newReactor(t, kind)
 	defer r.Close()
 	var wg sync.WaitGroup
@@ -443,7 +446,7 @@ func endIsSeenFirst(t *testing.T, kind EngineKind, fresh bool, lead string) bool
 				t.Error(err)
 			}
 		})
-		for r.waiting() == n || r.n.events.Load() < events {
+		for r.waiting() == n || r.poll.reported.Load() < events {
 			time.Sleep(100 * time.Microsecond)
 		}
 		return peer
@@ -460,7 +463,7 @@ func endIsSeenFirst(t *testing.T, kind EngineKind, fresh bool, lead string) bool
 		ends, data = reader("end"), reader("data")
 	}
 	if lead == "the loop" {
-		if _, err := peerWrite(others[0], []byte("x")); err != nil { // the leader's
+		if _, err := sockettest.Write(others[0], []byte("x")); err != nil { // the leader's
 			t.Fatal(err)
 		}
 		await(1)
@@ -471,7 +474,7 @@ func endIsSeenFirst(t *testing.T, kind EngineKind, fresh bool, lead string) bool
 	if err := unix.Shutdown(ends, unix.SHUT_WR); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := peerWrite(data, []byte("x")); err != nil {
+	if _, err := sockettest.Write(data, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	await(2)

@@ -3,7 +3,7 @@ package reactor
 // This file has the actions of buffered writes, of what ends calls from outside, and of
 // peers.
 
-// startWrite is FD.writeBuffered. There is always room in the buffer.
+// startWrite is coalescer.write. There is always room in the buffer.
 func (t *turn) startWrite(i uint8) {
 	c := t.conn(i)
 	if c.closes {
@@ -13,44 +13,52 @@ func (t *turn) startWrite(i uint8) {
 		t.then(task{toFlush, i})
 	}
 	c.co.buf++
-	if c.co.state == idle {
-		c.co.state = queued
+	if c.co.state == callIdle {
+		c.co.state.move(callQueued)
 		c.holds++
 		t.a.ops[0] = bufferOp(i)
 		t.then(t.method("add"), task{do: toObey})
 	}
 }
 
-// flush is FD.drain.
+// flush is coalescer.drain.
 func (t *turn) flush(i uint8) {
-	c, side := t.conn(i), 2*i+1
+	if !t.drained(i) {
+		t.then(task{toRetry, i}, task{toUntil, i})
+	}
+}
+
+// drained is the condition in coalescer.drain, or the reason why that gives up.
+func (t *turn) drained(i uint8) bool {
+	c := t.conn(i)
+	return c.closes || c.co.failed || c.co.state == callIdle
+}
+
+// retry is coalescer.retry.
+func (t *turn) retry(i uint8) {
+	c := t.conn(i)
 	s := &c.sides[1]
-	if c.closes || c.co.failed || c.co.state == idle || t.w.expired(s) {
-		t.a.tried = false
+	if c.co.state != callWaiting || c.closes || t.w.expired(s) {
 		return
 	}
-	tried := t.a.tried
-	t.a.tried = true
-	if !tried && c.co.state == waiting { // retryFlush
-		c.co.state = queued
-		s.ready = true
-		c.lock = uint8(t.i) + 1
-		t.then(t.method("attended"), task{toUnlock, i}, task{do: toObey}, task{toSubmit, uint8(bufferOp(i))}, task{toFlush, i})
-		return
-	}
-	s.manual = true // pause
-	s.startWaiting()
-	t.then(task{toAwait, side}, task{toPaused, i})
+	c.co.state.move(callQueued)
+	s.ready = true
+	c.lock = uint8(t.i) + 1
+	t.then(t.method("attended"), task{toUnlock, i}, task{do: toObey}, task{toSubmit, uint8(bufferOp(i))})
 }
 
-// paused is FD.pause after await.
-func (t *turn) paused(i uint8) {
+// until is FD.until in coalescer.drain.
+func (t *turn) until(i uint8) {
 	s := &t.conn(i).sides[1]
-	s.manual, s.resume = false, false
-	t.flush(i)
+	s.rechecks()
+	if t.drained(i) || t.w.expired(s) {
+		return
+	}
+	s.wait(callPolling)
+	t.then(task{toAwait, 2*i + 1}, task{toUntil, i})
 }
 
-// prepareOp is FD.prepare for an op of the batch.
+// prepareOp is coalescer.prepare for an op of the batch.
 func (t *turn) prepareOp(k uint8) {
 	co := &t.conn(t.a.batch[k].conn()).co
 	if co.out == 0 {
@@ -59,7 +67,7 @@ func (t *turn) prepareOp(k uint8) {
 	co.since = false
 }
 
-// flushed is FD.flushed.
+// flushed is coalescer.complete.
 func (t *turn) flushed(o opID, n int8) {
 	i := o.conn()
 	c := t.conn(i)
@@ -72,23 +80,23 @@ func (t *turn) flushed(o opID, n int8) {
 	co.since = false
 	switch {
 	case co.out == 0 && co.buf == 0:
-		c.rest()
+		c.end()
 	case wr.ready:
 		t.a.ops[0] = o
 		t.then(t.method("requeue"))
 	case c.gaveUp:
 		c.fail()
-		c.rest()
+		c.end()
 	default:
-		co.state = waiting
+		co.state.move(callWaiting)
 		if t.fault != faultUnattended {
 			t.w.h.fields[fieldUnattended]++
 		}
 	}
-	if wr.state == waiting && wr.manual {
+	if wr.state == callPolling {
 		c.lock = uint8(t.i) + 1
 		t.then(task{toUnlock, i})
-		t.nudgeSide(2*i + 1)
+		t.recheckSide(2*i + 1)
 	}
 }
 
@@ -110,17 +118,17 @@ func (t *turn) closeConn(i uint8) {
 	}
 }
 
-// abandon is FD.abandon.
+// abandon is FD.abandon with coalescer.closeTimedOut.
 func (t *turn) abandon(i uint8) {
 	c := t.conn(i)
-	if c.co.state == idle {
+	if c.co.state == callIdle {
 		return
 	}
 	c.gaveUp = true
-	if c.co.state == waiting {
+	if c.co.state == callWaiting {
 		t.w.h.fields[fieldUnattended]--
 		c.fail()
-		c.rest()
+		c.end()
 	}
 }
 

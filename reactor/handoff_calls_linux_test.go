@@ -5,10 +5,10 @@ import "slices"
 // This file has the actions of calls: FD.Read and FD.Write, Reactor.await and notify,
 // Reactor.submit and runInline, with batches and their completions.
 
-// startRead is FD.Read, and start is FD.start when the call goes on.
+// start is FD.Read, or FD.look when the call goes on.
 func (t *turn) start(side uint8) {
 	c, s := t.conn(side/2), t.w.side(side)
-	s.resume = false
+	s.rechecks()
 	s.result = resultPending
 	switch {
 	case c.closes:
@@ -16,7 +16,7 @@ func (t *turn) start(side uint8) {
 	case t.w.expired(s):
 		s.result = resultTimeout
 	case !s.ready:
-		s.startWaiting()
+		s.wait(callWaiting)
 		t.then(task{toAwait, side}, task{toEndCall, side})
 	default:
 		c.enqueue(s)
@@ -31,10 +31,10 @@ func (t *turn) startSend(side uint8) {
 	t.start(side)
 }
 
-// endCall is FD.start after await.
+// endCall is FD.perform after await.
 func (t *turn) endCall(side uint8) {
 	switch s := t.w.side(side); {
-	case s.resume:
+	case s.state == callRecheck:
 		t.then(task{toStart, side})
 	case s.result == resultPending:
 		t.failf("the call of %s returns without a result", sideName(side))
@@ -71,7 +71,7 @@ func (t *turn) awaitLook(side uint8) {
 	if t.nobodyWatches() {
 		t.then(t.method("lead"), task{toAwaitLed, side})
 	} else {
-		t.then(task{toPark, side})
+		t.then(t.method("park"), task{toParked, side})
 	}
 }
 
@@ -79,30 +79,16 @@ func (t *turn) awaitLed(side uint8) {
 	if t.result() != 0 {
 		t.then(task{toLead, side})
 	} else {
-		t.then(task{toPark, side})
+		t.then(t.method("park"), task{toParked, side})
 	}
 }
 
-func (t *turn) park(side uint8) {
-	t.w.h.fields[fieldParked]++
-	if t.fault == faultSecondLook {
+func (t *turn) parked(side uint8) {
+	if t.result() != 0 {
 		t.then(task{toWait, side})
 	} else {
-		t.then(task{toParkLook, side})
+		t.then(task{toAwaitLook, side})
 	}
-}
-
-func (t *turn) parkLook(side uint8) {
-	if t.nobodyWatches() {
-		t.then(task{toUnpark, side})
-	} else {
-		t.then(task{toWait, side})
-	}
-}
-
-func (t *turn) unpark(side uint8) {
-	t.w.h.fields[fieldParked]--
-	t.then(task{toAwaitLook, side})
 }
 
 // wait is token.wait.
@@ -157,19 +143,19 @@ func (t *turn) lookAsleep(side uint8) {
 
 func (t *turn) readyGo(side uint8) { t.w.side(side).token = tokenReady }
 
-// interrupt is waiter.look, or waiter.interrupt, with what follows: it ends a call that
-// waits.
+// interrupt is waiter.checkDeadline, or waiter.interrupt, with what follows: it ends a
+// call that sleeps.
 func (t *turn) interrupt(side uint8, r simResult) {
-	if s := t.w.side(side); s.state == waiting {
+	if s := t.w.side(side); s.state.asleep() {
 		s.settle(r)
 		t.then(task{toPutToken, side})
 	}
 }
 
-// nudgeSide is FD.nudgeSide, if a call waits.
-func (t *turn) nudgeSide(side uint8) {
-	if s := t.w.side(side); s.state == waiting {
-		s.state, s.resume = idle, true
+// recheckSide is FD.recheckSide.
+func (t *turn) recheckSide(side uint8) {
+	if s := t.w.side(side); s.state.asleep() {
+		s.state.move(callRecheck)
 		t.then(task{toPutToken, side})
 	}
 }
@@ -299,7 +285,7 @@ func (t *turn) complete(k uint8) {
 		s.settle(resultTimeout)
 		over, again = true, false
 	case !again:
-		s.startWaiting()
+		s.wait(callWaiting)
 	}
 	s.since = false
 	if !again {

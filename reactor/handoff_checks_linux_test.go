@@ -55,27 +55,27 @@ func (x *explorer) checkFinal(w *world) {
 			switch {
 			case s.token == tokenPresent:
 				x.failf("the token of %s is left over", sideName(side))
-			case s.state == queued:
+			case s.state == callQueued:
 				x.failf("%v is never run", sideOp(side))
-			case s.state == waiting && (c.closes || w.expired(s)):
+			case s.state.asleep() && (c.closes || w.expired(s)):
 				x.failf("the call of %s is not interrupted", sideName(side))
-			case s.state == waiting && k == 0 && c.data > 0:
+			case s.state.asleep() && k == 0 && c.data > 0:
 				x.failf("%s is not told of its data", sideName(side))
-			case s.state == waiting && s.unsent > 0 && c.room > 0:
+			case s.state.asleep() && s.unsent > 0 && c.room > 0:
 				x.failf("%s is not told of the room", sideName(side))
-			case s.state == waiting && s.manual && c.co.state == idle:
+			case s.state == callPolling && c.co.state == callIdle:
 				x.failf("%s is not told that nothing is left to send", sideName(side))
 			}
-			if s.state == waiting {
+			if s.state.asleep() {
 				calls++
 			}
 		}
 		switch {
-		case c.co.state == queued:
+		case c.co.state == callQueued:
 			x.failf("%v is never run", bufferOp(uint8(i)))
-		case c.co.state == waiting && c.room > 0 && !x.sc.little:
+		case c.co.state == callWaiting && c.room > 0 && !x.sc.little:
 			x.failf("%v is not told of the room", bufferOp(uint8(i)))
-		case c.co.state == waiting:
+		case c.co.state == callWaiting:
 			unattended++
 		}
 		if c.lock != 0 {
@@ -123,7 +123,7 @@ func (x *explorer) checkBlocked(w *world, i int, k task, parked *int8) {
 	if x.sc.forever&(1<<side) == 0 {
 		x.failf("%s waits for ever", name)
 	}
-	if w.side(side).state != waiting {
+	if !w.side(side).state.asleep() {
 		x.failf("%s waits, but nothing is under way", name)
 	}
 }

@@ -37,7 +37,6 @@ type fault uint8
 const (
 	faultNone       fault = iota
 	faultEnsure           // runInline does not call ensure
-	faultSecondLook       // await does not look at watcher after parked.Add
 	faultNudges           // a loop that ends nudges nobody
 	faultAsleep           // notify does not look at asleep
 	faultUnattended       // flushed does not count in unattended

@@ -3,6 +3,8 @@ package reactor
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // handoff decides who runs queued ops and who waits for events. It is one protocol
@@ -69,10 +71,6 @@ const (
 	watchedByLoop
 	watchedNoMore // the reactor is closed; whoever still parks is about to be woken
 )
-
-// defaultLonelyParks is how many times in a row the loop goes to sleep with one call
-// parked before it leaves watching to that call.
-const defaultLonelyParks = 16
 
 // signal is what the caller of a handoff's method has to do once mu is released.
 type signal uint8
@@ -158,12 +156,41 @@ func (h *handoff) firstReader() *waiter {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, o := range h.pending.ops[h.pending.head:] {
-		if fd, ok := o.owner.(*FD); ok && o.kind == opRecv {
+		if fd, ok := o.owner.(*FD); ok && o.Kind == engine.Recv {
 			return &fd.rd.waiter
 		}
 	}
 	return nil
 }
+
+// unwatched reports whether nobody watches.
+func (h *handoff) unwatched() bool { return h.watcher.Load() == watchedByNobody }
+
+// isRecalled reports whether the leader shall run what is pending.
+func (h *handoff) isRecalled() bool { return h.recalled.Load() }
+
+// hasParked reports whether a call sleeps, beside the leader's.
+func (h *handoff) hasParked() bool { return h.parked.Load() > 0 }
+
+// park counts a caller that is about to sleep, if somebody watches: rule 4.
+func (h *handoff) park() bool {
+	h.parked.Add(1)
+	if h.watcher.Load() == watchedByNobody {
+		h.parked.Add(-1)
+		return false
+	}
+	return true
+}
+
+// retire counts a leader that is about to leave, and to sleep.
+func (h *handoff) retire() { h.parked.Add(1) }
+
+// lacksRoom counts a coalescer that waits for room from now on. The caller runs its op,
+// and looks who watches afterwards: rule 4.
+func (h *handoff) lacksRoom() { h.unattended.Add(1) }
+
+// hasRoom is attended for a watcher, or for whoever makes a watcher look again.
+func (h *handoff) hasRoom() { h.unattended.Add(-1) }
 
 // length returns the number of ops pending.
 func (h *handoff) length() int {
@@ -381,7 +408,7 @@ func (q *opQueue) take(batch []*op, maxBytes int) []*op {
 	n, bytes := 0, 0
 	for n < len(batch) && q.head < len(q.ops) {
 		o := q.ops[q.head]
-		bytes += len(o.buf)
+		bytes += len(o.Buf)
 		if n > 0 && bytes > maxBytes {
 			break
 		}

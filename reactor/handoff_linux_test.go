@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 func TestHandoffTakeBounds(t *testing.T) {
 	var h handoff
 	var ops []*op
 	for i := range 5 {
-		ops = append(ops, &op{buf: make([]byte, 100*(i+1))})
+		ops = append(ops, &op{Op: engine.Op{Buf: make([]byte, 100*(i+1))}})
 	}
 	h.requeue(ops...)
 	var buf [4]*op
@@ -64,7 +66,9 @@ func TestExplorerFindsFaults(t *testing.T) {
 		edits    []edit
 	}{
 		{name: "runInline does not call ensure", scenario: "a submitter runs the op of a reader, in vain", fault: faultEnsure},
-		{name: "await does not look at watcher after parked.Add", scenario: "two readers", fault: faultSecondLook},
+		{name: "park does not look at watcher", scenario: "two readers", edits: []edit{
+			{"park", "h.watcher.Load() == watchedByNobody", "false"},
+		}},
 		{name: "a loop that ends nudges nobody", scenario: "two readers, limit 1", fault: faultNudges},
 		{name: "notify does not look at asleep", scenario: "a reader is interrupted", fault: faultAsleep},
 		{name: "flushed does not count in unattended", scenario: "a buffered write that waits for ever", fault: faultUnattended},

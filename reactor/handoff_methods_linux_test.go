@@ -8,7 +8,7 @@ import gotoken "go/token"
 // methodNames are the methods of handoff that the actors call.
 var methodNames = [...]string{
 	"push", "requeue", "add", "delegate", "take", "length", "mine", "wake", "rest", "stepDown", "lead", "stay", "leave",
-	"ensure", "woken", "attended", "close",
+	"ensure", "woken", "attended", "close", "park", "retire",
 }
 
 // method is the task of calling a method of handoff.
@@ -290,7 +290,7 @@ func (t *turn) compare(m uint8) {
 func compiled(c comparison) (after simHandoff, res int8, batch [2]opID) {
 	var table [3*maxConns + 1]op
 	for i := range table {
-		table[i].sysfd = int32(i)
+		table[i].FD = int32(i)
 	}
 	ops := func(ids []opID) (list []*op) {
 		for _, id := range ids {
@@ -321,12 +321,16 @@ func compiled(c comparison) (after simHandoff, res int8, batch [2]opID) {
 	case "take":
 		var buf [2]*op
 		for i, o := range h.take(buf[:], 1) {
-			batch[i] = opID(o.sysfd)
+			batch[i] = opID(o.FD)
 		}
 	case "length":
 		res = int8(h.length())
 	case "mine":
 		res = number(h.mine())
+	case "park":
+		res = number(h.park())
+	case "retire":
+		h.retire()
 	case "wake":
 		h.wake()
 	case "rest":
@@ -371,7 +375,7 @@ func (s *simHandoff) loadInto(h *handoff, pending []*op) {
 // storeFrom makes s what h is.
 func (s *simHandoff) storeFrom(h *handoff) {
 	for i, o := range h.pending.ops[h.pending.head:] {
-		s.pending[i] = opID(o.sysfd)
+		s.pending[i] = opID(o.FD)
 	}
 	number := func(b bool) int8 {
 		if b {

@@ -15,9 +15,7 @@ const (
 	toAwait
 	toAwaitLook
 	toAwaitLed
-	toPark
-	toParkLook
-	toUnpark
+	toParked
 	toWait
 	toWakeUp
 	toPutToken
@@ -47,7 +45,6 @@ const (
 	toLookCompany
 	toDecide
 	toDecideRecall
-	toLeavePark
 	toRunAll
 	toRunMore
 	toRunLoop
@@ -70,7 +67,8 @@ const (
 
 	toStartWrite
 	toFlush
-	toPaused
+	toRetry
+	toUntil
 	toAwaitStuck
 	toSetDeadline
 	toClose
@@ -122,9 +120,7 @@ var actions = [numVerbs]action{
 	toAwait:        {(*turn).await, "await: token.take", aSide, false},
 	toAwaitLook:    {(*turn).awaitLook, "await: watcher.Load", aSide, false},
 	toAwaitLed:     {(*turn).awaitLed, "", aSide, false},
-	toPark:         {(*turn).park, "await: parked.Add(1)", aSide, false},
-	toParkLook:     {(*turn).parkLook, "await: watcher.Load", aSide, false},
-	toUnpark:       {(*turn).unpark, "await: parked.Add(-1)", aSide, false},
+	toParked:       {(*turn).parked, "", aSide, false},
 	toWait:         {(*turn).wait, "await: token.wait", aSide, false},
 	toWakeUp:       {(*turn).wakeUp, "await: wakes up", aSide, false},
 	toPutToken:     {(*turn).putToken, "notify: token.put", aSide, false},
@@ -153,7 +149,6 @@ var actions = [numVerbs]action{
 	toLookCompany:  {(*turn).lookCompany, "lead: parked.Load", noTarget, false},
 	toDecide:       {(*turn).decide, "lead: token.take", aSide, false},
 	toDecideRecall: {(*turn).decideRecall, "lead: recalled.Load", noTarget, false},
-	toLeavePark:    {(*turn).leavePark, "lead: parked.Add(1)", noTarget, false},
 	toRunAll:       {(*turn).runAll, "", noTarget, false},
 	toRunMore:      {(*turn).runMore, "", noTarget, false},
 	toRunLoop:      {(*turn).runLoop, "", noTarget, false},
@@ -175,7 +170,8 @@ var actions = [numVerbs]action{
 	toRing:         {(*turn).ring, "alarm", aSide, true},
 	toStartWrite:   {(*turn).startWrite, "buffered Write", aConn, true},
 	toFlush:        {(*turn).flush, "drain", aConn, true},
-	toPaused:       {(*turn).paused, "drain: goes on", aConn, true},
+	toRetry:        {(*turn).retry, "retry", aConn, true},
+	toUntil:        {(*turn).until, "until: sent", aConn, true},
 	toAwaitStuck:   {(*turn).nothing, "finds the socket full", aConn, false},
 	toSetDeadline:  {(*turn).setDeadline, "SetDeadline", aSide, true},
 	toClose:        {(*turn).closeConn, "Close", aConn, true},
@@ -209,9 +205,9 @@ func (t *turn) can(k task) bool {
 	case toWakeUp:
 		return t.w.side(k.x).token == tokenReady
 	case toAwaitQuiet:
-		return t.conn(k.x).holds == 0 || t.conn(k.x).co.state == waiting
+		return t.conn(k.x).holds == 0 || t.conn(k.x).co.state == callWaiting
 	case toAwaitStuck:
-		return t.conn(k.x).co.state == waiting
+		return t.conn(k.x).co.state == callWaiting
 	case toAwaitEmpty:
 		for i := range t.w.conns {
 			if t.w.conns[i].holds > 0 {

@@ -148,14 +148,10 @@ func (t *turn) decideRecall(side uint8) {
 			t.then(t.method("stay"))
 		}
 	default:
-		t.then(task{toLeavePark, side})
+		t.then(task{toWait, side})
+		t.leave()
+		t.then(t.method("retire"))
 	}
-}
-
-func (t *turn) leavePark(side uint8) {
-	t.w.h.fields[fieldParked]++
-	t.then(task{toWait, side})
-	t.leave()
 }
 
 func (t *turn) leave() {
@@ -268,12 +264,12 @@ func (t *turn) nudges(uint8) {
 func (t *turn) nudge(c uint8) {
 	t.conn(c).lock = uint8(t.i) + 1
 	t.then(task{toNudgeWriter, c})
-	t.nudgeSide(2 * c)
+	t.recheckSide(2 * c)
 }
 
 func (t *turn) nudgeWriter(c uint8) {
 	t.then(task{toUnlock, c})
-	t.nudgeSide(2*c + 1)
+	t.recheckSide(2*c + 1)
 }
 
 // unlock unlocks a connection.
@@ -305,10 +301,10 @@ func (t *turn) handle(i uint8) {
 		return
 	}
 	if c.event(wr) && !c.closes {
-		if wr.manual { // with the mutex held
+		if wr.state == callPolling { // with the mutex held
 			c.lock = uint8(t.i) + 1
 			t.then(task{toFlushOnEvent, i})
-			t.nudgeSide(2*i + 1)
+			t.recheckSide(2*i + 1)
 			return
 		}
 		c.enqueue(wr)
@@ -317,12 +313,12 @@ func (t *turn) handle(i uint8) {
 	t.flushOnEvent(i)
 }
 
-// flushOnEvent is FD.flushOnEvent, and the end of FD.event.
+// flushOnEvent is coalescer.event, and the end of FD.event.
 func (t *turn) flushOnEvent(i uint8) {
 	c := t.conn(i)
 	c.lock = 0
-	if c.co.state == waiting {
-		c.co.state = queued
+	if c.co.state == callWaiting {
+		c.co.state.move(callQueued)
 		t.w.h.fields[fieldUnattended]--
 		t.ready(bufferOp(i))
 	}
@@ -356,7 +352,7 @@ func (t *turn) fire(uint8) {
 	}
 }
 
-// ring is FD.alarm.
+// ring is FD.alarmed.
 func (t *turn) ring(side uint8) {
 	t.w.side(side).alarm = alarmOff
 	t.interrupt(side, resultTimeout)

@@ -14,7 +14,7 @@ type world struct {
 	conns  [maxConns]simConn
 	actors [maxActors]actor
 
-	asleep uint8 // Reactor.asleep: the leader's side, plus 1
+	asleep uint8 // Reactor.leader.asleep: the leader's side, plus 1
 	reader uint8 // the actor in a Read of the epoll descriptor, plus 1
 	flag   bool  // Go's netpoller has seen the epoll descriptor become readable
 	edge   bool  // it has become readable, and the netpoller has not seen it yet
@@ -37,7 +37,7 @@ type simConn struct {
 	lock   uint8      // mu: the actor that holds it between two steps, plus 1
 	co     simBuffer
 	closes bool // closing
-	gaveUp bool // coalescer.abandon
+	gaveUp bool // coalescer.abandoned
 	holds  int8 // holders
 
 	data     int8 // to be received
@@ -50,21 +50,20 @@ type simConn struct {
 
 // simSide is one direction of an FD.
 type simSide struct {
-	state          waiterState
-	token          uint8
-	ready          bool
-	since          bool // an event has come since the op was queued: its epoch is not the side's
-	manual, resume bool
-	timed          bool // its deadline is the time at which world.late becomes true
-	past           bool // its deadline is in the past
-	alarm          uint8
-	result         simResult
-	unsent         int8 // of a Write
+	state  callState
+	token  uint8
+	ready  bool
+	since  bool // an event has come since the op was queued: its epoch is not the side's
+	timed  bool // its deadline is the time at which world.late becomes true
+	past   bool // its deadline is in the past
+	alarm  uint8
+	result simResult
+	unsent int8 // of a Write
 }
 
 // simBuffer is a coalescer.
 type simBuffer struct {
-	state    waiterState
+	state    callState
 	buf, out int8
 	since    bool // as in simSide
 	failed   bool
@@ -145,7 +144,6 @@ type actor struct {
 	slept   bool            // loopWait.verdict is sleep
 	err     bool            // the wait ended with an error
 	company bool            // as in Reactor.lead
-	tried   bool            // as in FD.drain
 }
 
 // task is something to be done, with what.
@@ -189,41 +187,45 @@ func (w *world) overdue() bool {
 	return false
 }
 
-// startWaiting is waiter.startWaiting.
-func (s *simSide) startWaiting() {
-	s.state = waiting
+// wait is waiter.wait.
+func (s *simSide) wait(state callState) {
+	s.state.move(state)
 	if (s.timed || s.past) && s.alarm == alarmOff {
 		s.alarm = alarmSet
 	}
 }
 
-// settle is side.settle.
+// rechecks is waiter.rechecks.
+func (s *simSide) rechecks() {
+	if s.state == callRecheck {
+		s.state.move(callIdle)
+	}
+}
+
+// settle ends the call.
 func (s *simSide) settle(r simResult) {
-	s.state = idle
+	s.state.move(callIdle)
 	s.since = false
 	s.result = r
 }
 
 // enqueue is FD.enqueue.
 func (c *simConn) enqueue(s *simSide) {
-	s.state = queued
+	s.state.move(callQueued)
 	s.since = false
 	c.holds++
 }
 
 // event is waiter.event.
-func (c *simConn) event(s *simSide) (resume bool) {
+func (c *simConn) event(s *simSide) (waited bool) {
 	s.ready = true
-	switch s.state {
-	case queued:
+	if s.state == callQueued {
 		s.since = true
-	case waiting:
-		resume = true
 	}
-	if s == &c.sides[1] && c.co.state == queued {
+	if s == &c.sides[1] && c.co.state == callQueued {
 		c.co.since = true
 	}
-	return resume
+	return s.state.asleep()
 }
 
 // fail is coalescer.fail.
@@ -232,8 +234,8 @@ func (c *simConn) fail() {
 	c.co.buf, c.co.out = 0, 0
 }
 
-// rest is FD.rest.
-func (c *simConn) rest() {
+// end is coalescer.end.
+func (c *simConn) end() {
 	c.co = simBuffer{failed: c.co.failed}
 	c.holds--
 }

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // engines runs f once for each engine.
-func engines(t *testing.T, f func(t *testing.T, kind EngineKind)) {
-	for _, kind := range []EngineKind{URing, Syscall} {
+func engines(t *testing.T, f func(t *testing.T, kind engine.Kind)) {
+	for _, kind := range []engine.Kind{engine.URing, engine.Syscall} {
 		t.Run(kind.String(), func(t *testing.T) {
 			requireEngine(t, kind)
 			f(t, kind)
@@ -23,11 +26,11 @@ func engines(t *testing.T, f func(t *testing.T, kind EngineKind)) {
 
 // requireEngine skips the test where the kernel or the sandbox refuses io_uring,
 // and only there.
-func requireEngine(t testing.TB, kind EngineKind) {
-	if kind != URing {
+func requireEngine(t testing.TB, kind engine.Kind) {
+	if kind != engine.URing {
 		return
 	}
-	_, err := Probe()
+	_, err := engine.Probe()
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 		t.Skipf("io_uring is refused here: %v", err)
 	}
@@ -38,13 +41,13 @@ func requireEngine(t testing.TB, kind EngineKind) {
 
 // testConfig is a reactor's configuration for tests: few buffers, so that they
 // run out, and large writes in batches like others, where faults are injected.
-func testConfig(kind EngineKind) Config {
+func testConfig(kind engine.Kind) Config {
 	return Config{Engine: kind, Buffers: 8, BufferSize: 4096, LargeWrite: -1}
 }
 
 // newReactor returns a reactor that is closed, and checked, at the end of the
 // test.
-func newReactor(t testing.TB, kind EngineKind) *Reactor {
+func newReactor(t testing.TB, kind engine.Kind) *Reactor {
 	t.Helper()
 	return newReactorWith(t, testConfig(kind))
 }
@@ -74,7 +77,7 @@ func tcpPair(t testing.TB, r *Reactor) (a *FD, b int) {
 	a, b = freshPair(t, r)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.watch(fdEvents); err != nil {
+	if err := a.register(fdEvents); err != nil {
 		t.Fatal(err)
 	}
 	return a, b
@@ -84,9 +87,9 @@ func tcpPair(t testing.TB, r *Reactor) (a *FD, b int) {
 func watchedByEpoll(t testing.TB, r *Reactor, sysfd int) bool {
 	t.Helper()
 	// No slot has this generation.
-	err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, sysfd, &unix.EpollEvent{Pad: -1})
+	err := unix.EpollCtl(r.poll.epfd, unix.EPOLL_CTL_ADD, sysfd, &unix.EpollEvent{Pad: -1})
 	if err == nil {
-		err = unix.EpollCtl(r.epfd, unix.EPOLL_CTL_DEL, sysfd, nil)
+		err = unix.EpollCtl(r.poll.epfd, unix.EPOLL_CTL_DEL, sysfd, nil)
 	} else if err == unix.EEXIST {
 		return true
 	}
@@ -99,7 +102,7 @@ func watchedByEpoll(t testing.TB, r *Reactor, sysfd int) bool {
 // freshPair is tcpPair for an a that has never waited.
 func freshPair(t testing.TB, r *Reactor) (a *FD, b int) {
 	t.Helper()
-	as, b := tcpSockets(t)
+	as, b := sockettest.Pair(t)
 	a, err := r.NewFD(as, true)
 	if err != nil {
 		t.Fatal(err)
@@ -112,87 +115,18 @@ func freshPair(t testing.TB, r *Reactor) (a *FD, b int) {
 	return a, b
 }
 
-// tcpSockets returns a connected non-blocking socket, which is the caller's, and
-// its blocking peer, which is closed with the test.
-func tcpSockets(t testing.TB) (a, b int) {
-	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	l := listenSocket(t)
-	defer func() { must(unix.Close(l)) }()
-	sa, err := unix.Getsockname(l)
-	must(err)
-	b, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(err)
-	var once sync.Once
-	closePeer := func() { once.Do(func() { must(unix.Close(b)) }) }
-	t.Cleanup(closePeer)
-	must(unix.Connect(b, sa))
-	for {
-		a, _, err = unix.Accept4(l, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-		if err != unix.EAGAIN {
-			break
-		}
-		time.Sleep(time.Millisecond) // the listener is non-blocking; the connection is there at once
-	}
-	must(err)
-	// A peer that hangs would hang the test; it gets an error instead.
-	must(unix.SetsockoptTimeval(b, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20}))
-	must(unix.SetsockoptTimeval(b, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 20}))
-	return a, b
-}
-
-// peerRead is read(2), and peerWrite writes all of p, on a blocking socket. Since
-// that has a timeout, a signal of the Go runtime ends them early, see signal(7).
-
-func peerRead(fd int, p []byte) (n int, err error) {
-	for {
-		if n, err = unix.Read(fd, p); err != unix.EINTR {
-			return n, err
-		}
-	}
-}
-
-func peerWrite(fd int, p []byte) (n int, err error) {
-	for n < len(p) {
-		k, err := unix.Write(fd, p[n:])
-		if err != nil && err != unix.EINTR {
-			return n, err
-		}
-		n += max(k, 0)
-	}
-	return n, nil
-}
-
-// listenSocket returns a non-blocking socket that listens on loopback.
-func listenSocket(t testing.TB) int {
-	t.Helper()
-	l, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(unix.Bind(l, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(l, 128)); err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
 // faultEngine stands in front of an engine and interferes with single ops.
 type faultEngine struct {
-	engine
+	engine.Engine
 	mu sync.Mutex
 	// fault looks at an op before the engine gets it. A non-zero errno is the op's
 	// result; otherwise limit > 0 is the most that may be transferred.
-	fault func(o *op) (errno syscall.Errno, limit int)
+	fault func(o *engine.Op) (errno syscall.Errno, limit int)
 	// fail, if set, is the error of the next submission, before any op is run.
 	fail error
 }
 
-func (e *faultEngine) submit(batch []*op) error {
+func (e *faultEngine) Submit(batch []*engine.Op) error {
 	e.mu.Lock()
 	fault, fail := e.fault, e.fail
 	e.fail = nil
@@ -201,24 +135,24 @@ func (e *faultEngine) submit(batch []*op) error {
 		return fail
 	}
 	for _, o := range batch {
-		if fault != nil && !o.done {
+		if fault != nil && !o.Done {
 			errno, limit := fault(o)
 			if errno != 0 {
-				o.finish(-int32(errno))
+				o.Finish(-int32(errno))
 				continue
 			}
-			if limit > 0 && limit < len(o.buf) {
-				whole := o.buf
-				o.buf = o.buf[:limit]
-				err := e.engine.submit([]*op{o})
-				o.buf = whole
+			if limit > 0 && limit < len(o.Buf) {
+				whole := o.Buf
+				o.Buf = o.Buf[:limit]
+				err := e.Engine.Submit([]*engine.Op{o})
+				o.Buf = whole
 				if err != nil {
 					return err
 				}
 				continue
 			}
 		}
-		if err := e.engine.submit([]*op{o}); err != nil {
+		if err := e.Engine.Submit([]*engine.Op{o}); err != nil {
 			return err
 		}
 	}
@@ -226,11 +160,11 @@ func (e *faultEngine) submit(batch []*op) error {
 }
 
 // inject puts a faultEngine in front of r's engine.
-func inject(r *Reactor, fault func(o *op) (syscall.Errno, int)) *faultEngine {
-	r.ringMu.Lock()
-	defer r.ringMu.Unlock()
-	e := &faultEngine{engine: r.eng, fault: fault}
-	r.eng = e
+func inject(r *Reactor, fault func(o *engine.Op) (syscall.Errno, int)) *faultEngine {
+	r.submitter.mu.Lock()
+	defer r.submitter.mu.Unlock()
+	e := &faultEngine{Engine: r.submitter.eng, fault: fault}
+	r.submitter.eng = e
 	return e
 }
 

@@ -1,21 +1,30 @@
 package reactor
 
+import "sync/atomic"
+
+// leader is the caller that waits for events while its own call waits.
+type leader struct {
+	call   *waiter                // whose token ends its turn
+	asleep atomic.Pointer[waiter] // the same, while it waits for events
+	look   func(uintptr) (over bool)
+}
+
+// isAsleep reports whether c is the leader's and it waits for events: then a token alone
+// does not wake it.
+func (l *leader) isAsleep(c *waiter) bool { return l.asleep.Load() == c }
+
 // await waits for the token of c, whose call the caller is.
 func (r *Reactor) await(c *waiter) {
 	if c.token.take() { // the op was run by the caller itself
 		return
 	}
 	for {
-		if r.watcher.Load() == watchedByNobody && r.handoff.lead() {
+		if r.unwatched() && r.handoff.lead() {
 			if r.lead(c) {
 				return
-			} // else it is counted in parked, and the loop watches
-		} else {
-			r.parked.Add(1)
-			if r.watcher.Load() == watchedByNobody {
-				r.parked.Add(-1)
-				continue
-			}
+			} // else it is counted as parked, and the loop watches
+		} else if !r.park() {
+			continue
 		}
 		if !c.token.wait() {
 			r.obey(r.woken()) // whoever put the token has not counted it
@@ -30,25 +39,24 @@ func (r *Reactor) notify(c *waiter) {
 		signal := r.woken()
 		s.ready()
 		r.obey(signal)
-	} else if r.asleep.Load() == c {
+	} else if r.leader.isAsleep(c) {
 		r.obey(kick)
 	}
 }
 
 // lead watches until c's token has come, and reports whether it has. Else the loop
-// watches, and the caller is counted in parked.
+// watches, and the caller is counted as parked.
 func (r *Reactor) lead(c *waiter) (over bool) {
 	r.n.leads.Add(1)
-	r.leader = c
+	r.leader.call = c
 	for {
-		r.found = 0
-		r.asleep.Store(c)
-		err := r.epConn.Read(r.lookAsLeader)
-		r.asleep.Store(nil)
-		monitor.keep()
+		r.leader.asleep.Store(c)
+		err := r.poll.wait(r.leader.look)
+		r.leader.asleep.Store(nil)
+		sysmon.keep()
 		r.alarms.waited(err)
-		company := r.parked.Load() > 0
-		r.dispatch(r.found)
+		company := r.hasParked()
+		r.dispatch()
 		own := r.firstReader() == c
 		r.fireAlarms()
 		r.runAll()
@@ -59,7 +67,7 @@ func (r *Reactor) lead(c *waiter) (over bool) {
 		case c.token.take():
 			r.obey(r.leave(company))
 			return true
-		case r.recalled.Load() || company:
+		case r.isRecalled() || company:
 			if inBubble() { // where no loop can be started
 				r.stay()
 				r.runAll()
@@ -67,25 +75,16 @@ func (r *Reactor) lead(c *waiter) (over bool) {
 			}
 			// It has company, so it should sleep and not watch. Since it is parked now,
 			// the loop is started.
-			r.parked.Add(1)
+			r.retire()
 			r.obey(r.leave(company))
 			return false
 		}
 	}
 }
 
-// runAll runs what is pending. The caller is the watcher.
-func (r *Reactor) runAll() {
-	for r.length() > 0 {
-		r.runSome(&r.batch)
-	}
-}
-
-// leaderLook is what lead runs each time the epoll descriptor becomes readable,
-// and once before. It reports whether the wait is over.
+// leaderLook is pollSet.wait's look. It reports whether the wait is over.
 func (r *Reactor) leaderLook(uintptr) (over bool) {
-	r.found = r.collect(maxEvents)
-	return r.found > 0 || r.leader.token.has() || r.recalled.Load()
+	return r.poll.collect(maxEvents) > 0 || r.leader.call.token.has() || r.isRecalled()
 }
 
 // obey does what a method of handoff asks for. No lock may be held.
@@ -109,14 +108,7 @@ func (r *Reactor) obey(s signal) {
 func (r *Reactor) standIn() {
 	for r.runAll(); !r.stepDown(); r.runAll() {
 	}
-	if r.parked.Load() > 0 {
-		r.nudgeAll()
-	}
-}
-
-// nudgeAll has every call that waits for readiness look again who watches.
-func (r *Reactor) nudgeAll() {
-	for _, h := range r.slots.handlers() {
-		h.nudge()
+	if r.hasParked() {
+		r.recheckAll()
 	}
 }

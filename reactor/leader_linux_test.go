@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // TestWatchersChange runs connections that are now alone on their reactor, now
@@ -23,7 +26,7 @@ func TestWatchersChange(t *testing.T) {
 }
 
 func testWatchersChange(t *testing.T, writeBuffer int) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		r.limit = 1 // before any traffic: retire at the first chance
 		const conns, rounds = 3, 1500
@@ -98,11 +101,11 @@ func echoPeer(wg *sync.WaitGroup, fd int) {
 	wg.Go(func() {
 		p := make([]byte, 4096)
 		for {
-			n, err := peerRead(fd, p)
+			n, err := sockettest.Read(fd, p)
 			if n <= 0 || err != nil {
 				return
 			}
-			if _, err := peerWrite(fd, p[:n]); err != nil {
+			if _, err := sockettest.Write(fd, p[:n]); err != nil {
 				return
 			}
 		}
@@ -128,7 +131,7 @@ func TestLeaderIsInterrupted(t *testing.T) {
 			}
 		})
 	}
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
 		other, otherPeer := tcpPair(t, r)
@@ -146,41 +149,41 @@ func TestLeaderIsInterrupted(t *testing.T) {
 		leave := read(fd)
 		awaitLeader(t, r, &fd.rd.waiter)
 		stay := read(other)
-		awaitState(t, other, &other.rd, waiting)
-		if _, err := peerWrite(peer, []byte("x")); err != nil {
+		awaitAsleep(t, other, &other.rd)
+		if _, err := sockettest.Write(peer, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		want("data for the leader", leave, nil)
-		if _, err := peerWrite(otherPeer, []byte("x")); err != nil {
+		if _, err := sockettest.Write(otherPeer, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		want("data for whom it leaves behind", stay, nil)
 	})
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
 		other, otherPeer := tcpPair(t, r)
 		first := read(fd)
 		awaitLeader(t, r, &fd.rd.waiter)
 		second := read(other) // in company
-		awaitState(t, other, &other.rd, waiting)
-		if _, err := peerWrite(otherPeer, []byte("x")); err != nil {
+		awaitAsleep(t, other, &other.rd)
+		if _, err := sockettest.Write(otherPeer, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		want("company's data", second, nil)
-		if _, err := peerWrite(peer, []byte("x")); err != nil {
+		if _, err := sockettest.Write(peer, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		want("the leader's data", first, nil)
 
 		first = read(fd)
-		awaitState(t, fd, &fd.rd, waiting)
+		awaitAsleep(t, fd, &fd.rd)
 		if err := fd.Close(); err != nil {
 			t.Fatal(err)
 		}
 		want("Close", first, ErrClosed)
 		second = read(other)
-		awaitState(t, other, &other.rd, waiting)
+		awaitAsleep(t, other, &other.rd)
 		if err := unix.Shutdown(otherPeer, unix.SHUT_WR); err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +194,7 @@ func TestLeaderIsInterrupted(t *testing.T) {
 // awaitLeader waits until c is asleep on the epoll descriptor.
 func awaitLeader(t testing.TB, r *Reactor, c *waiter) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); r.asleep.Load() != c; runtime.Gosched() {
+	for end := time.Now().Add(20 * time.Second); r.leader.asleep.Load() != c; runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatalf("the call does not lead: watcher %d, %d parked", r.watcher.Load(), r.parked.Load())
 		}
@@ -225,7 +228,7 @@ func awaitLoop(t testing.TB, r *Reactor) {
 // A buffered write has to go out even if no call waits afterwards that would lead,
 // and whatever the reactor's goroutine is doing at the time.
 func TestBufferedWriteWhileRetiring(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		r.limit = 1
 		fd, peer := tcpPair(t, r)
@@ -240,7 +243,7 @@ func TestBufferedWriteWhileRetiring(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if n, err := peerRead(peer, p[:]); n != 1 || err != nil || p[0] != byte(i) {
+				if n, err := sockettest.Read(peer, p[:]); n != 1 || err != nil || p[0] != byte(i) {
 					t.Errorf("write %d: %d, %v, %d", i, n, err, p[0])
 					return
 				}
@@ -270,8 +273,8 @@ func TestNobodyWaitsForBufferedWrites(t *testing.T) {
 				_, err := other.Read(make([]byte, 1000))
 				done <- err
 			}()
-			awaitState(t, other, &other.rd, waiting)
-			if _, err := peerWrite(peer, []byte("x")); err != nil {
+			awaitAsleep(t, other, &other.rd)
+			if _, err := sockettest.Write(peer, []byte("x")); err != nil {
 				t.Fatal(err)
 			}
 			within(t, "the other connection's Read", func() {
@@ -282,7 +285,7 @@ func TestNobodyWaitsForBufferedWrites(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			engines(t, func(t *testing.T, kind EngineKind) {
+			engines(t, func(t *testing.T, kind engine.Kind) {
 				r := newReactor(t, kind)
 				r.limit = 1
 				fd, peer := freshPair(t, r)

@@ -39,47 +39,37 @@ func (l *Lease) Release() {
 func (fd *FD) ReadLease(l *Lease) error {
 	s := &fd.rd
 	s.call.Lock()
-	err := fd.awaitChunk()
+	err := fd.awaitAhead()
 	if err == nil {
-		err = fd.leaseChunk(l)
+		err = fd.leaseAhead(l)
 	}
 	s.call.Unlock()
 	return err
 }
 
-// awaitChunk waits until there is a chunk.
-func (fd *FD) awaitChunk() error {
+// awaitAhead waits until something is received ahead.
+func (fd *FD) awaitAhead() error {
 	s := &fd.rd
 	fd.mu.Lock()
-	if err := fd.startable(s, true); err != nil || len(fd.chunk) > 0 {
+	if err := fd.startable(s, true); err != nil || len(fd.ahead.data) > 0 {
 		fd.mu.Unlock()
 		return err
 	}
-	s.op.pooled, s.op.buf, s.lease = true, nil, true
-	fd.startRead() // unlocks
-	s.lease = false
+	s.op.Pooled, s.op.Buf, fd.ahead.lease = true, nil, true
+	next := fd.nextRead()
+	fd.mu.Unlock()
+	fd.perform(s, next)
+	fd.r.race.read(s.n, nil)
+	s.op.Buf, fd.ahead.lease = nil, false
 	return s.err
 }
 
-// leaseChunk moves the chunk to l.
-func (fd *FD) leaseChunk(l *Lease) error {
+// leaseAhead makes l the holder of what was received ahead.
+func (fd *FD) leaseAhead(l *Lease) error {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
-	if len(fd.chunk) == 0 { // dropped by Close in the meantime
+	if !fd.ahead.moveTo(l, fd.r.submitter.bufs) { // dropped by Close in the meantime
 		return ErrClosed
 	}
-	*l = Lease{data: fd.chunk}
-	if fd.chunkBuf != noBuffer {
-		l.ring, l.id = fd.r.bufs, uint16(fd.chunkBuf)
-		l.gen = l.ring.Generation(l.id)
-	}
-	fd.chunk, fd.chunkBuf = nil, noBuffer
 	return nil
-}
-
-// Unread returns the number of bytes that were received ahead of a small read.
-func (fd *FD) Unread() int {
-	fd.mu.Lock()
-	defer fd.mu.Unlock()
-	return len(fd.chunk)
 }

@@ -6,16 +6,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/reactor/engine"
 )
 
-const (
-	// maxAccepts is the most connections one batch takes from the backlog.
-	maxAccepts = 16
-
-	// acceptGrace is how long connections that were accepted, but not asked for
-	// yet, outlive their listener's Close.
-	acceptGrace = 250 * time.Millisecond
-)
+// acceptGrace is how long connections that were accepted, but not asked for
+// yet, outlive their listener's Close.
+const acceptGrace = 250 * time.Millisecond
 
 // Listener is a listening stream socket on a Reactor. All methods may be called
 // concurrently.
@@ -31,14 +28,14 @@ type Listener struct {
 	waiter
 
 	ops       [maxAccepts]op
-	addrs     [maxAccepts]rawSockaddr
+	addrs     [maxAccepts]engine.RawSockaddr
 	size      int   // ops in a batch, or what the next one is if the backlog is unknown
 	left      int   // ops of the batch that are not completed
 	got       int   // connections it brought
 	retry     bool  // one of its ops has to be repeated
 	uncounted bool  // the kernel does not say how many there are
 	err       error // to be returned by the next Accept that finds no connection
-	info      listenInfo
+	pending   engine.Backlog
 
 	queue []Accepted // accepted and not asked for
 }
@@ -46,7 +43,7 @@ type Listener struct {
 // Accepted is a connection taken from a listener's backlog.
 type Accepted struct {
 	Sysfd int // non-blocking, close-on-exec; belongs to the receiver
-	Peer  SockAddr
+	Peer  engine.SockAddr
 }
 
 // NewListener puts the listening, non-blocking socket sysfd on the reactor. On
@@ -56,18 +53,18 @@ func (r *Reactor) NewListener(sysfd int) (*Listener, error) {
 	l.descriptor.init(r, sysfd)
 	l.waiter.alarm.owner = l
 	for i := range l.ops {
-		l.ops[i].init(l, opAccept, sysfd)
-		l.ops[i].sa = &l.addrs[i]
+		l.ops[i].init(l, engine.Accept, sysfd)
+		l.ops[i].Addr = &l.addrs[i]
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := r.enter(&l.descriptor, l); err != nil {
+	if err := l.enter(l); err != nil {
 		return nil, err
 	}
-	if err := l.watch(unix.EPOLLIN); err != nil {
+	if err := l.register(unix.EPOLLIN); err != nil {
 		l.closing = true
-		r.slots.leave(l.id)
-		r.slots.gone()
+		r.poll.slots.leave(l.id)
+		r.poll.slots.gone()
 		return nil, err
 	}
 	return l, nil
@@ -94,16 +91,17 @@ func (l *Listener) Accept() (Accepted, error) {
 			return Accepted{}, err
 		}
 		var ops [maxAccepts]*op
-		if l.ready && l.startBatch(&ops) > 0 {
-			n := l.size
-			l.mu.Unlock()
+		n := l.startBatch(&ops)
+		if n == 0 {
+			l.wait(l.r, callWaiting)
+		}
+		l.mu.Unlock()
+		if n > 0 {
 			l.r.runInline(ops[:n]...) // what is there should not wait for the loop's turn
-		} else {
-			l.startWaiting(l.r)
-			l.mu.Unlock()
 		}
 		l.r.await(&l.waiter)
 		l.mu.Lock()
+		l.rechecks()
 	}
 }
 
@@ -115,17 +113,17 @@ func (l *Listener) next() Accepted {
 	return a
 }
 
-// startBatch makes a batch of accepts and returns its size. If that is 0, there is
-// nothing to accept, and the state is waiting. l.mu is held.
+// startBatch makes a batch of accepts and returns its size, 0 if there is nothing to
+// accept. Then the state is what it was, else queued. l.mu is held.
 func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
-	n := l.backlog()
-	if n == 0 {
-		// Whoever comes now causes an event.
-		l.ready = false
-		l.startWaiting(l.r)
+	if !l.ready {
 		return 0
 	}
-	if n > 0 {
+	switch n := l.backlog(); {
+	case n == 0:
+		l.ready = false // whoever comes now causes an event
+		return 0
+	case n > 0:
 		l.size = min(n, maxAccepts)
 	}
 	if l.shared {
@@ -133,12 +131,14 @@ func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
 		// does; an accept must not block. An error would show in the accept, too.
 		_ = unix.SetNonblock(int(l.sysfd), true)
 	}
-	l.state = queued
+	if l.state != callQueued { // with a batch that is over
+		l.state.move(callQueued)
+	}
 	l.left, l.got = l.size, 0
 	l.hold(l.size)
 	for i := range l.size {
 		o := &l.ops[i]
-		o.done, o.epoch = false, l.epoch
+		o.Done, o.epoch = false, l.epoch
 		ops[i] = o
 	}
 	return l.size
@@ -152,16 +152,16 @@ func (l *Listener) backlog() int {
 	if l.uncounted {
 		return -1
 	}
-	if errno := sysListenInfo(l.sysfd, &l.info); errno != 0 { // a unix socket has no such option
+	n, known, errno := l.pending.Ask(l.sysfd)
+	if errno != 0 { // a unix socket has no such option
 		l.uncounted = true
+	}
+	if !known {
+		// The listener is uncounted, or does not listen any more, which accept(2) has an
+		// error for.
 		return -1
 	}
-	if l.info.sacked == 0 {
-		// It does not listen any more, which accept(2) has an error for; or this kernel
-		// does not fill these fields in for a listener.
-		return -1
-	}
-	return int(l.info.unacked)
+	return n
 }
 
 // event implements eventHandler.
@@ -174,59 +174,67 @@ func (l *Listener) event(_ uint32, ops *[maxEventOps]*op) int {
 	return l.startBatch(ops)
 }
 
-// nudge implements eventHandler.
-func (l *Listener) nudge() {
+// recheck implements eventHandler.
+func (l *Listener) recheck() {
 	l.mu.Lock()
-	waits := l.state == waiting
-	if waits {
-		l.state = idle
-	}
+	waits := l.waiter.recheck()
 	l.mu.Unlock()
 	if waits {
 		l.r.notify(&l.waiter)
 	}
 }
 
-// complete implements completer.
-func (l *Listener) complete(o *op) (again bool) {
+// prepare implements opOwner; an accept needs no preparation.
+func (l *Listener) prepare(*op) {}
+
+// complete implements opOwner. An op that has to be run again is queued with a batch of
+// its own, so no answer is opAgain.
+func (l *Listener) complete(o *op) outcome {
+	var ops [maxAccepts]*op
+	n, over := l.completed(o, &ops)
+	switch {
+	case over:
+		l.r.notify(&l.waiter) // Accept looks at what there is
+		return opOver
+	case n > 0:
+		l.r.requeue(ops[:n]...)
+	}
+	return opWaits
+}
+
+// completed handles an answer. If it ends Accept's wait, over is true. Else ops has the
+// next batch, if there is one.
+func (l *Listener) completed(o *op, ops *[maxAccepts]*op) (n int, over bool) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.accepted(o)
 	l.unhold(1)
 	l.left--
 	if l.left > 0 {
-		l.mu.Unlock()
-		return false
+		return 0, false
 	}
 	if l.got == l.size {
 		l.size = min(2*l.size, maxAccepts)
 	} else {
 		l.size = max(l.got, 1)
 	}
-	retry := l.retry || l.ready
+	l.ready = l.ready || l.retry
 	l.retry = false
-	if over := len(l.queue) > 0 || l.err != nil || l.closing || l.expired(); over {
-		l.state = idle
-		l.mu.Unlock()
-		l.r.notify(&l.waiter) // Accept looks at what there is
-		return false
+	if len(l.queue) > 0 || l.err != nil || l.closing || l.expired() {
+		l.state.move(callIdle)
+		return 0, true
 	}
-	if !retry {
-		l.startWaiting(l.r)
-		l.mu.Unlock()
-		return false
+	if n = l.startBatch(ops); n == 0 {
+		l.wait(l.r, callWaiting)
 	}
-	var ops [maxAccepts]*op
-	n := l.startBatch(&ops) // which may be 0
-	l.mu.Unlock()
-	l.r.requeue(ops[:n]...)
-	return false
+	return n, false
 }
 
 // accepted handles the answer to one accept. l.mu is held.
 func (l *Listener) accepted(o *op) {
-	switch errno := o.errno(); errno {
+	switch errno := o.Errno(); errno {
 	case 0:
-		l.queue = append(l.queue, Accepted{Sysfd: int(o.res), Peer: o.sa.decode()})
+		l.queue = append(l.queue, Accepted{Sysfd: int(o.Result), Peer: o.Addr.Decode()})
 		l.got++
 	case unix.EAGAIN:
 		l.exhausted(o.epoch)
@@ -253,8 +261,8 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// alarm implements eventHandler.
-func (l *Listener) alarm(w *waiter) {
+// alarmed implements eventHandler.
+func (l *Listener) alarmed(w *waiter) {
 	l.mu.Lock()
 	wake := w.rung(l.r)
 	l.mu.Unlock()
@@ -263,32 +271,29 @@ func (l *Listener) alarm(w *waiter) {
 	}
 }
 
-// Close wakes a parked Accept with ErrClosed and closes the socket. It returns
+// Close wakes a waiting Accept with ErrClosed and closes the socket. It returns
 // when its address is free again. A second Close returns ErrClosed.
 func (l *Listener) Close() error {
 	l.mu.Lock()
-	if !l.startClose() {
-		l.mu.Unlock()
+	first := l.startClose()
+	wake := first && l.interrupt(l.r)
+	l.mu.Unlock()
+	if !first {
 		return ErrClosed
 	}
-	wake := l.interrupt(l.r)
-	l.mu.Unlock()
 	if wake {
 		l.r.notify(&l.waiter)
 	}
-	l.mu.Lock()
 	l.awaitQuiet(nil)
-	leftover := len(l.queue) > 0
-	l.mu.Unlock()
 	err := l.finishClose()
 	switch {
-	case !leftover:
+	case l.Leftover() == 0:
 	case inBubble(): // whose timers end with it
 		l.discard()
 	default:
-		l.r.slots.addOrphan(l, time.AfterFunc(acceptGrace, l.discard))
+		l.r.leftovers.add(l)
 	}
-	l.r.slots.gone()
+	l.r.poll.slots.gone()
 	return err
 }
 
@@ -308,7 +313,6 @@ func (l *Listener) Leftover() time.Duration {
 
 // discard closes the connections that were never asked for.
 func (l *Listener) discard() {
-	l.r.slots.removeOrphan(l)
 	l.mu.Lock()
 	queue := l.queue
 	l.queue = nil
@@ -317,4 +321,37 @@ func (l *Listener) discard() {
 		// Nobody is left to be told of an error, and there is nothing to do about it.
 		_ = unix.Close(a.Sysfd)
 	}
+}
+
+// leftovers are a reactor's closed listeners with connections that nobody has asked for
+// yet. All methods may be called concurrently.
+type leftovers struct {
+	mu     sync.Mutex
+	timers map[*Listener]*time.Timer
+}
+
+// add has l's connections closed after acceptGrace.
+func (s *leftovers) add(l *Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timers == nil {
+		s.timers = make(map[*Listener]*time.Timer)
+	}
+	s.timers[l] = time.AfterFunc(acceptGrace, func() {
+		s.mu.Lock()
+		delete(s.timers, l)
+		s.mu.Unlock()
+		l.discard()
+	})
+}
+
+// discard closes the connections of all of them now.
+func (s *leftovers) discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l, timer := range s.timers {
+		timer.Stop()
+		l.discard()
+	}
+	clear(s.timers)
 }

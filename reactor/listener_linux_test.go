@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // newListener returns a listener on r and a function that connects to it.
 func newListener(t testing.TB, r *Reactor) (l *Listener, dial func() int) {
 	t.Helper()
-	s := listenSocket(t)
+	s := sockettest.Listener(t)
 	sa, err := unix.Getsockname(s)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +68,7 @@ func acceptOne(l *Listener) error {
 }
 
 func TestAccept(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		l, dial := newListener(t, r)
 		const conns = 100
@@ -107,7 +110,7 @@ func TestAccept(t *testing.T) {
 
 // TestAcceptCounted has the reactor take what there is and never try in vain.
 func TestAcceptCounted(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		l, dial := newListener(t, r)
 		ops := uint64(0)
@@ -146,7 +149,7 @@ func TestAcceptCounted(t *testing.T) {
 // TestAcceptNothing has an event for connections that are gone by the time that the
 // reactor looks.
 func TestAcceptNothing(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		l, dial := newListener(t, r)
 		accepted := make(chan error)
@@ -178,13 +181,13 @@ func TestAcceptUncounted(t *testing.T) {
 	}{
 		"unix": {unixSocket, 20},
 		"a backlog of 0": {func() (int, unix.Sockaddr, error) {
-			s := listenSocket(t)
+			s := sockettest.Listener(t)
 			sa, err := unix.Getsockname(s)
 			return s, sa, errors.Join(err, unix.Listen(s, 0))
 		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			engines(t, func(t *testing.T, kind EngineKind) {
+			engines(t, func(t *testing.T, kind engine.Kind) {
 				r := newReactor(t, kind)
 				s, sa, err := c.listen()
 				if err != nil {
@@ -224,7 +227,7 @@ func TestAcceptUncounted(t *testing.T) {
 // TestAcceptShutDown shuts the listening socket down: there is nothing to accept,
 // and the error must show.
 func TestAcceptShutDown(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		l, _ := newListener(t, newReactor(t, kind))
 		waiting := make(chan error)
 		go func() {
@@ -244,15 +247,15 @@ func TestAcceptShutDown(t *testing.T) {
 }
 
 func TestAcceptFaults(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		l, dial := newListener(t, r)
 		var mu sync.Mutex
 		faults := []syscall.Errno{unix.ECONNABORTED, unix.EINTR, unix.EMFILE, unix.ENOBUFS}
-		inject(r, func(o *op) (errno syscall.Errno, _ int) {
+		inject(r, func(o *engine.Op) (errno syscall.Errno, _ int) {
 			mu.Lock()
 			defer mu.Unlock()
-			if o.kind == opAccept && len(faults) > 0 {
+			if o.Kind == engine.Accept && len(faults) > 0 {
 				errno, faults = faults[0], faults[1:]
 			}
 			return errno, 0
@@ -273,7 +276,7 @@ func TestAcceptFaults(t *testing.T) {
 }
 
 func TestAcceptDeadline(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		l, dial := newListener(t, newReactor(t, kind))
 		set := func(tm time.Time) {
 			t.Helper()
@@ -317,7 +320,7 @@ func awaitAccept(t testing.TB, l *Listener) {
 			l.mu.Lock()
 			state := l.state
 			l.mu.Unlock()
-			if state == waiting {
+			if state == callWaiting {
 				return
 			}
 			time.Sleep(100 * time.Microsecond)
@@ -328,7 +331,7 @@ func awaitAccept(t testing.TB, l *Listener) {
 // TestAcceptedSurviveClose has connections accepted ahead of their Accept when
 // the listener is closed: they are still handed out.
 func TestAcceptedSurviveClose(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		l, dial := newListener(t, r)
 		const conns = 12
@@ -357,7 +360,7 @@ func TestAcceptedSurviveClose(t *testing.T) {
 }
 
 func TestListenerCloseWakes(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		for range 50 {
 			l, _ := newListener(t, r)

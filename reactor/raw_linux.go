@@ -33,26 +33,16 @@ func (fd *FD) RawWrite(f func(sysfd int) (done bool)) error {
 func (fd *FD) raw(s *side, share bool, body func(wait Waiting) error) error {
 	s.call.Lock()
 	defer s.call.Unlock()
-	fd.mu.Lock()
-	if s == &fd.wr {
-		if err := fd.drain(); err != nil {
-			fd.mu.Unlock()
+	if s == &fd.wr && fd.co != nil {
+		if err := fd.co.drain(); err != nil {
 			return err
 		}
 	}
-	unread := s == &fd.rd && len(fd.chunk) > 0
-	closing := fd.closing
-	if share && !closing {
-		fd.shared, fd.blockingClose = true, true
+	shared, err := fd.admitRaw(s, share)
+	if err != nil {
+		return err
 	}
-	shared := fd.shared
-	fd.mu.Unlock()
-	switch {
-	case closing:
-		return ErrClosed
-	case unread:
-		return ErrUnread
-	case shared && !share:
+	if shared && !share {
 		// Whoever has a duplicate may have made the socket blocking.
 		if err := fd.Control(func(sysfd int) error { return unix.SetNonblock(sysfd, true) }); err != nil {
 			return err
@@ -61,27 +51,61 @@ func (fd *FD) raw(s *side, share bool, body func(wait Waiting) error) error {
 	return body(func(f func(int) bool) error { return fd.waitFor(s, f) })
 }
 
-// waitFor is the Waiting of s, whose call the caller is.
-func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
+// admitRaw says why a raw call may not start, and whether the descriptor has been
+// duplicated.
+func (fd *FD) admitRaw(s *side, share bool) (shared bool, err error) {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
+	switch {
+	case fd.closing:
+		return false, ErrClosed
+	case share:
+		fd.shared, fd.blockingClose = true, true
+	}
+	if s == &fd.rd && len(fd.ahead.data) > 0 {
+		return false, ErrUnread
+	}
+	return fd.shared, nil
+}
+
+// waitFor is the Waiting of s, whose call the caller is.
+func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
 	for {
-		if err := fd.startable(s, true); err != nil {
+		epoch, err := fd.beginTry(s)
+		if err != nil {
 			return err
 		}
-		epoch, done := s.epoch, false
-		fd.borrow(func(sysfd int) { done = f(sysfd) })
-		if done {
-			s.ready = true // as far as is known here
+		if fd.try(s, f) {
 			return nil
 		}
-		if s.exhausted(epoch) || fd.closing || s.expired() {
-			continue // the loop's beginning says what it is
-		}
-		if err := fd.pause(s); err != nil {
+		if err := fd.until(s, func() (bool, error) { return s.exhausted(epoch), nil }); err != nil {
 			return err
 		}
 	}
+}
+
+// beginTry holds the descriptor for a try. It returns the readiness epoch before it.
+func (fd *FD) beginTry(s *side) (epoch uint32, err error) {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if err := fd.startable(s, true); err != nil {
+		return 0, err
+	}
+	fd.hold(1)
+	return s.epoch, nil
+}
+
+// try calls f, which may panic or end its goroutine, and ends what beginTry began.
+func (fd *FD) try(s *side, f func(sysfd int) (done bool)) (done bool) {
+	defer func() {
+		fd.mu.Lock()
+		defer fd.mu.Unlock()
+		fd.unhold(1)
+		if done {
+			s.ready = true // as far as is known here
+		}
+	}()
+	return f(int(fd.sysfd))
 }
 
 // ControlWhole is ControlShared for an f that hands the stream over to somebody who
@@ -89,21 +113,21 @@ func (fd *FD) waitFor(s *side, f func(sysfd int) (done bool)) error {
 // for no call. Its error is ErrUnread if more has been received already.
 func (fd *FD) ControlWhole(f func(sysfd int) error) error {
 	fd.mu.Lock()
-	fd.exact = true
+	fd.ahead.never = true
 	s := &fd.rd
-	for s.state == queued && s.op.pooled && !fd.closing {
+	for s.state == callQueued && s.op.Pooled && !fd.closing {
 		// Its answer is under way, and does not wait for the peer.
 		fd.mu.Unlock()
 		yield()
 		fd.mu.Lock()
 	}
-	if s.state == waiting && s.op.pooled {
-		s.op.pooled = false
-		if s.lease {
-			s.op.buf = make([]byte, fd.r.smallRead)
+	if s.state == callWaiting && s.op.Pooled {
+		s.op.Pooled = false
+		if fd.ahead.lease {
+			s.op.Buf = make([]byte, fd.r.smallRead)
 		}
 	}
-	unread := len(fd.chunk) > 0
+	unread := len(fd.ahead.data) > 0
 	fd.mu.Unlock()
 	if unread {
 		return ErrUnread

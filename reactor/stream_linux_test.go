@@ -14,19 +14,22 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 func TestReadWrite(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		a, b := tcpPair(t, newReactor(t, kind))
 		if n, err := a.Write([]byte("ping")); n != 4 || err != nil {
 			t.Fatalf("Write: %d, %v", n, err)
 		}
 		var buf [16]byte
-		if n, err := peerRead(b, buf[:]); string(buf[:max(n, 0)]) != "ping" || err != nil {
+		if n, err := sockettest.Read(b, buf[:]); string(buf[:max(n, 0)]) != "ping" || err != nil {
 			t.Fatalf("the peer read %q, %v", buf[:max(n, 0)], err)
 		}
-		if _, err := peerWrite(b, []byte("pong")); err != nil {
+		if _, err := sockettest.Write(b, []byte("pong")); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := a.Read(buf[:]); string(buf[:n]) != "pong" || err != nil {
@@ -52,7 +55,7 @@ func TestReadWrite(t *testing.T) {
 // TestSmallReads reads in pieces of every size around the small-read threshold;
 // every byte must arrive, once and in order.
 func TestSmallReads(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := tcpPair(t, r)
 		want := make([]byte, 200_000)
@@ -63,7 +66,7 @@ func TestSmallReads(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for p := want; len(p) > 0; {
-				n, err := peerWrite(b, p[:min(len(p), 1+rng.IntN(9000))])
+				n, err := sockettest.Write(b, p[:min(len(p), 1+rng.IntN(9000))])
 				if err != nil {
 					t.Errorf("the peer: %v", err)
 					break
@@ -101,13 +104,13 @@ func TestSmallReads(t *testing.T) {
 
 // TestBuffersRunOut lets more connections hold a chunk than there are buffers.
 func TestBuffersRunOut(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		const conns = 20 // of 8 buffers
 		var fds [conns]*FD
 		for i := range fds {
 			a, b := tcpPair(t, r)
-			if _, err := peerWrite(b, []byte{byte(i), 'x', 'y'}); err != nil {
+			if _, err := sockettest.Write(b, []byte{byte(i), 'x', 'y'}); err != nil {
 				t.Fatal(err)
 			}
 			fds[i] = a
@@ -132,7 +135,7 @@ func TestBuffersRunOut(t *testing.T) {
 // TestUrgentData has the peer send out-of-band data, after which a RECV stops at
 // the mark although more is there, and no further event comes.
 func TestUrgentData(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		a, b := tcpPair(t, newReactor(t, kind))
 		for _, m := range []struct {
 			data  string
@@ -161,19 +164,19 @@ func (r fdReader) Read(p []byte) (int, error) { return r.FD.Read(p) }
 // TestResetAfterData has the peer send data and then a reset: the data comes
 // first, then the error, without another event in between.
 func TestResetAfterData(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		for range 50 {
-			as, b := tcpSockets(t)
+			as, b := sockettest.Pair(t)
 			// Data the peer does not read makes its close a reset.
-			if _, err := peerWrite(as, []byte("unread")); err != nil {
+			if _, err := sockettest.Write(as, []byte("unread")); err != nil {
 				t.Fatal(err)
 			}
 			a, err := r.NewFD(as, true)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := peerWrite(b, []byte("last words")); err != nil {
+			if _, err := sockettest.Write(b, []byte("last words")); err != nil {
 				t.Fatal(err)
 			}
 			if err := unix.SetsockoptLinger(b, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
@@ -205,16 +208,16 @@ func TestResetAfterData(t *testing.T) {
 // TestFaults injects what a kernel may answer at any time: interruptions, short
 // counts, spurious EAGAIN. No byte may be lost or doubled.
 func TestFaults(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := tcpPair(t, r)
 		var mu sync.Mutex
 		rng := rand.New(rand.NewPCG(3, 4))
 		var faults int
-		inject(r, func(o *op) (syscall.Errno, int) {
+		inject(r, func(o *engine.Op) (syscall.Errno, int) {
 			mu.Lock()
 			defer mu.Unlock()
-			if o.kind != opRecv && o.kind != opSend {
+			if o.Kind != engine.Recv && o.Kind != engine.Send {
 				return 0, 0
 			}
 			faults++
@@ -222,7 +225,7 @@ func TestFaults(t *testing.T) {
 			case 0:
 				return unix.EINTR, 0
 			case 1:
-				if o.pooled {
+				if o.Pooled {
 					return unix.ENOBUFS, 0
 				}
 			case 2:
@@ -235,13 +238,13 @@ func TestFaults(t *testing.T) {
 		wg.Go(func() { // the peer echoes
 			buf := make([]byte, 3000)
 			for left := len(want); left > 0; {
-				n, err := peerRead(b, buf)
+				n, err := sockettest.Read(b, buf)
 				if err != nil || n == 0 {
 					t.Errorf("the peer read %d, %v", n, err)
 					return
 				}
 				left -= n
-				if _, err := peerWrite(b, buf[:n]); err != nil {
+				if _, err := sockettest.Write(b, buf[:n]); err != nil {
 					t.Errorf("the peer wrote: %v", err)
 					return
 				}
@@ -279,19 +282,19 @@ func TestFaults(t *testing.T) {
 // TestSpuriousEAGAIN answers a RECV with EAGAIN although data is there and an
 // event came while it was queued: the epoch rule must have it tried again.
 func TestSpuriousEAGAIN(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := tcpPair(t, r)
 		var done atomic.Bool
-		inject(r, func(o *op) (syscall.Errno, int) {
-			if o.kind != opRecv || done.Swap(true) {
+		inject(r, func(o *engine.Op) (syscall.Errno, int) {
+			if o.Kind != engine.Recv || done.Swap(true) {
 				return 0, 0
 			}
 			// What the reactor would do on an edge at this moment.
 			a.event(unix.EPOLLIN, new([maxEventOps]*op))
 			return unix.EAGAIN, 0
 		})
-		if _, err := peerWrite(b, []byte("x")); err != nil {
+		if _, err := sockettest.Write(b, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		within(t, "Read", func() {
@@ -306,7 +309,7 @@ func TestSpuriousEAGAIN(t *testing.T) {
 // TestBrokenEngine has a submission fail as a whole: the syscall engine must
 // take over without the callers noticing.
 func TestBrokenEngine(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := tcpPair(t, r)
 		e := inject(r, nil)
@@ -317,13 +320,13 @@ func TestBrokenEngine(t *testing.T) {
 			t.Fatalf("Write: %d, %v", n, err)
 		}
 		var p [10]byte
-		if n, err := peerRead(b, p[:]); n != 5 || err != nil {
+		if n, err := sockettest.Read(b, p[:]); n != 5 || err != nil {
 			t.Fatalf("the peer read %d, %v", n, err)
 		}
-		if k, reason := r.Engine(); k != Syscall || !errors.Is(reason, unix.EBADF) {
+		if k, reason := r.Engine(); k != engine.Syscall || !errors.Is(reason, unix.EBADF) {
 			t.Errorf("engine %v because of %v", k, reason)
 		}
-		if _, err := peerWrite(b, []byte("y")); err != nil {
+		if _, err := sockettest.Write(b, []byte("y")); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := a.Read(p[:1]); n != 1 || err != nil {
@@ -338,7 +341,7 @@ func TestBrokenEngine(t *testing.T) {
 // TestBigWrite writes more than any socket buffer holds to a peer that reads
 // slowly, so that SEND comes up short and EAGAIN has to wait for EPOLLOUT.
 func TestBigWrite(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		a, b := tcpPair(t, newReactor(t, kind))
 		want := make([]byte, 16<<20)
 		for i := range want {
@@ -356,7 +359,7 @@ func TestBigWrite(t *testing.T) {
 		var got []byte
 		buf := make([]byte, 100_000)
 		for {
-			n, err := peerRead(b, buf)
+			n, err := sockettest.Read(b, buf)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -375,7 +378,7 @@ func TestBigWrite(t *testing.T) {
 // TestDirectWrites has a connection with direct writes do what TestBigWrite and
 // TestFaults do.
 func TestDirectWrites(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := tcpPair(t, r)
 		a.SetDirectWrites()
@@ -388,11 +391,11 @@ func TestDirectWrites(t *testing.T) {
 			_, err := a.Write(want)
 			done <- errors.Join(err, a.Shutdown(unix.SHUT_WR))
 		}()
-		awaitState(t, a, &a.wr, waiting) // the socket is full
+		awaitAsleep(t, a, &a.wr) // the socket is full
 		var got []byte
 		buf := make([]byte, 100_000)
 		for {
-			n, err := peerRead(b, buf)
+			n, err := sockettest.Read(b, buf)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -418,7 +421,7 @@ func TestDirectWrites(t *testing.T) {
 				}
 				done <- err
 			}()
-			awaitState(t, a, &a.wr, waiting)
+			awaitAsleep(t, a, &a.wr)
 			var err error
 			if want == ErrClosed {
 				err = a.Close()
@@ -440,16 +443,21 @@ func TestDirectWrites(t *testing.T) {
 // endless is the owner of ops that are run again and again.
 type endless struct{ stop atomic.Bool }
 
-func (e *endless) complete(o *op) (again bool) {
-	o.done = false
-	return !e.stop.Load()
+func (e *endless) complete(o *op) outcome {
+	o.Done = false
+	if e.stop.Load() {
+		return opOver
+	}
+	return opAgain
 }
+
+func (e *endless) prepare(*op) {}
 
 // TestBusyReactorLooks has a reactor that always has enough to do without looking
 // for events. It must look all the same.
 func TestBusyReactorLooks(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
-		s, _ := tcpSockets(t)
+	engines(t, func(t *testing.T, kind engine.Kind) {
+		s, _ := sockettest.Pair(t)
 		t.Cleanup(func() { // when the reactor is closed, and no op uses it any more
 			if err := unix.Close(s); err != nil {
 				t.Error(err)
@@ -461,13 +469,13 @@ func TestBusyReactorLooks(t *testing.T) {
 		defer owner.stop.Store(true)
 		for range 3 * maxBatch {
 			o := new(op)
-			o.init(&owner, opRecv, s) // nothing to receive
-			o.buf = make([]byte, 1)
+			o.init(&owner, engine.Recv, s) // nothing to receive
+			o.Buf = make([]byte, 1)
 			r.submitLater(o)
 		}
 		p := make([]byte, 1000)
 		for range 20 {
-			if _, err := peerWrite(b, []byte("y")); err != nil {
+			if _, err := sockettest.Write(b, []byte("y")); err != nil {
 				t.Fatal(err)
 			}
 			within(t, "Read", func() {
@@ -481,7 +489,7 @@ func TestBusyReactorLooks(t *testing.T) {
 
 // TestLargeWrites looks at which writes go past the batches.
 func TestLargeWrites(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		cfg := testConfig(kind)
 		cfg.LargeWrite = 0
 		r := newReactorWith(t, cfg)
@@ -504,7 +512,7 @@ func TestLargeWrites(t *testing.T) {
 				t.Errorf("after a write of %d bytes: %d direct writes, want %d", w.n, got, w.direct)
 			}
 			for left := w.n; left > 0; {
-				n, err := peerRead(b, make([]byte, left))
+				n, err := sockettest.Read(b, make([]byte, left))
 				if n == 0 || err != nil {
 					t.Fatal(n, err)
 				}
@@ -515,7 +523,7 @@ func TestLargeWrites(t *testing.T) {
 }
 
 func TestDeadlines(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		a, b := tcpPair(t, newReactor(t, kind))
 		var p [600]byte
 		past := time.Unix(1, 0)
@@ -525,7 +533,7 @@ func TestDeadlines(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := peerWrite(b, []byte("data")); err != nil {
+		if _, err := sockettest.Write(b, []byte("data")); err != nil {
 			t.Fatal(err)
 		}
 		set(past)
@@ -553,7 +561,7 @@ func TestDeadlines(t *testing.T) {
 			_, err := a.Read(p[:])
 			woken <- err
 		}()
-		awaitState(t, a, &a.rd, waiting)
+		awaitAsleep(t, a, &a.rd)
 		set(past)
 		within(t, "Read", func() {
 			if err := <-woken; !isTimeout(err) {
@@ -563,15 +571,15 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
-// awaitState waits until a call on s is in the given state.
-func awaitState(t testing.TB, fd *FD, s *side, want waiterState) {
+// awaitAsleep waits until a call on s sleeps.
+func awaitAsleep(t testing.TB, fd *FD, s *side) {
 	t.Helper()
 	within(t, "getting a call to wait", func() {
 		for {
 			fd.mu.Lock()
-			state := s.state
+			asleep := s.state.asleep()
 			fd.mu.Unlock()
-			if state == want {
+			if asleep {
 				return
 			}
 			time.Sleep(100 * time.Microsecond)
@@ -582,7 +590,7 @@ func awaitState(t testing.TB, fd *FD, s *side, want waiterState) {
 // TestWriteDeadline lets a write block in a full socket until its deadline; the
 // count it returns must be what the peer receives.
 func TestWriteDeadline(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		a, b := tcpPair(t, newReactor(t, kind))
 		var n int
 		var err error
@@ -591,7 +599,7 @@ func TestWriteDeadline(t *testing.T) {
 			defer close(done)
 			n, err = a.Write(make([]byte, 64<<20))
 		}()
-		awaitState(t, a, &a.wr, waiting)
+		awaitAsleep(t, a, &a.wr)
 		if err := a.SetDeadline(time.Unix(1, 0), false, true); err != nil {
 			t.Fatal(err)
 		}
@@ -604,7 +612,7 @@ func TestWriteDeadline(t *testing.T) {
 		}
 		got, buf := 0, make([]byte, 1<<20)
 		for {
-			k, err := peerRead(b, buf)
+			k, err := sockettest.Read(b, buf)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -620,7 +628,7 @@ func TestWriteDeadline(t *testing.T) {
 }
 
 func TestCloseWakes(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, _ := tcpPair(t, r)
 		errs := make(chan error, 3)
@@ -632,8 +640,8 @@ func TestCloseWakes(t *testing.T) {
 			_, err := a.Write(make([]byte, 64<<20))
 			errs <- err
 		}()
-		awaitState(t, a, &a.rd, waiting)
-		awaitState(t, a, &a.wr, waiting)
+		awaitAsleep(t, a, &a.rd)
+		awaitAsleep(t, a, &a.wr)
 		if err := a.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
@@ -668,7 +676,7 @@ func TestCloseWakes(t *testing.T) {
 // TestCloseWaitsForHolders has a call use the descriptor while it is closed: it
 // must stay valid until the call is over.
 func TestCloseWaitsForHolders(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, _ := tcpPair(t, r)
 		entered, release := make(chan bool), make(chan bool)
@@ -713,7 +721,7 @@ func TestCloseWaitsForHolders(t *testing.T) {
 // TestSlotGenerations has a slot used again: an event that was under way for its
 // last user must not reach the next one.
 func TestSlotGenerations(t *testing.T) {
-	r := newReactor(t, Auto)
+	r := newReactor(t, engine.Auto)
 	a, _ := tcpPair(t, r)
 	old := a.id
 	if err := a.Close(); err != nil {
@@ -728,13 +736,13 @@ func TestSlotGenerations(t *testing.T) {
 			t.Error("leaving a slot twice went unnoticed")
 		}
 	}()
-	r.slots.leave(old)
+	r.poll.slots.leave(old)
 }
 
 // TestSharedLeavesEpoll closes a connection of which there is a duplicate: its
 // epoll registration, which does not end with the descriptor then, must.
 func TestSharedLeavesEpoll(t *testing.T) {
-	r := newReactor(t, Auto)
+	r := newReactor(t, engine.Auto)
 	a, _ := tcpPair(t, r)
 	dup := -1
 	if err := a.ControlShared(func(sysfd int) (err error) {
@@ -765,15 +773,15 @@ func TestSharedLeavesEpoll(t *testing.T) {
 // TestCloseRaces closes descriptors at any moment of reads, writes and deadlines
 // in other goroutines.
 func TestCloseRaces(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		for i := range 200 {
-			as, b := tcpSockets(t)
+			as, b := sockettest.Pair(t)
 			a, err := r.NewFD(as, true)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := peerWrite(b, make([]byte, i%7*100)); err != nil {
+			if _, err := sockettest.Write(b, make([]byte, i%7*100)); err != nil {
 				t.Fatal(err)
 			}
 			var wg sync.WaitGroup
@@ -816,19 +824,19 @@ func TestCloseRaces(t *testing.T) {
 
 // TestReactorCloseWakes closes a reactor under its descriptors.
 func TestReactorCloseWakes(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r, err := New(testConfig(kind))
 		if err != nil {
 			t.Fatal(err)
 		}
 		a, b := tcpPair(t, r)
-		if _, err := peerWrite(b, []byte("xy")); err != nil {
+		if _, err := sockettest.Write(b, []byte("xy")); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := a.Read(make([]byte, 1)); err != nil { // leaves a chunk
 			t.Fatal(err)
 		}
-		l, err := r.NewListener(listenSocket(t))
+		l, err := r.NewListener(sockettest.Listener(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -841,7 +849,7 @@ func TestReactorCloseWakes(t *testing.T) {
 			_, err := l.Accept()
 			errs <- err
 		}()
-		awaitState(t, a, &a.wr, waiting)
+		awaitAsleep(t, a, &a.wr)
 		within(t, "closing the reactor", func() {
 			if err := r.Close(); err != nil {
 				t.Errorf("Close: %v", err)
@@ -855,7 +863,7 @@ func TestReactorCloseWakes(t *testing.T) {
 		if err := r.Close(); !errors.Is(err, ErrClosed) {
 			t.Errorf("the second Close: %v", err)
 		}
-		s, _ := tcpSockets(t)
+		s, _ := sockettest.Pair(t)
 		if _, err := r.NewFD(s, true); !errors.Is(err, ErrClosed) {
 			t.Errorf("NewFD after Close: %v", err)
 		}
@@ -869,7 +877,7 @@ func TestNoAllocations(t *testing.T) {
 	if raceBuild {
 		t.Skip("the race detector allocates")
 	}
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := tcpPair(t, r)
 		msg, buf := make([]byte, 1000), make([]byte, 1000)
@@ -892,11 +900,11 @@ func TestNoAllocations(t *testing.T) {
 		peer.Go(func() { // b's bytes come back to a
 			p := make([]byte, 4096)
 			for {
-				n, err := peerRead(b, p)
+				n, err := sockettest.Read(b, p)
 				if n <= 0 || err != nil {
 					return
 				}
-				if _, err := peerWrite(b, p[:n]); err != nil {
+				if _, err := sockettest.Write(b, p[:n]); err != nil {
 					return
 				}
 			}
@@ -946,4 +954,20 @@ func TestNoAllocations(t *testing.T) {
 			t.Errorf("an idle pass allocates %v times", n)
 		}
 	})
+}
+
+func TestConfigErrors(t *testing.T) {
+	if _, err := New(Config{Engine: 9, Buffers: 4, BufferSize: 4096}); err == nil {
+		t.Error("an unknown engine was accepted")
+	}
+	if _, err := New(Config{Buffers: 3, BufferSize: 4096}); err == nil {
+		t.Error("three buffers were accepted")
+	}
+	if _, err := New(Config{Buffers: 4, BufferSize: 1}); err == nil {
+		t.Error("buffers of one byte were accepted")
+	}
+	r := newReactor(t, engine.Auto)
+	if kind, reason := r.Engine(); (kind == engine.URing) != (reason == nil) {
+		t.Errorf("auto picked %v because of %v", kind, reason)
+	}
 }

@@ -1,4 +1,4 @@
-package reactor
+package engine
 
 import (
 	"bytes"
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawSockaddr has room for any address accept4(2) may store.
-type rawSockaddr struct {
+// RawSockaddr has room for any address accept4(2) may store.
+type RawSockaddr struct {
 	len uint32
 	any unix.RawSockaddrAny
 }
@@ -23,8 +23,8 @@ type SockAddr struct {
 	Name   string         // of AF_UNIX; abstract names begin with "@"
 }
 
-// decode reads the address that the kernel stored.
-func (sa *rawSockaddr) decode() SockAddr {
+// Decode reads the address that the kernel stored.
+func (sa *RawSockaddr) Decode() SockAddr {
 	if sa.len < 2 {
 		return SockAddr{}
 	}
@@ -66,10 +66,10 @@ func networkOrder(port uint16) uint16 {
 // LocalAddr returns the address sysfd is bound to, see getsockname(2). Its error
 // is a syscall.Errno.
 func LocalAddr(sysfd int) (SockAddr, error) {
-	sa := rawSockaddr{len: uint32(unsafe.Sizeof(unix.RawSockaddrAny{}))}
+	sa := RawSockaddr{len: uint32(unsafe.Sizeof(unix.RawSockaddrAny{}))}
 	_, errno := rawCall(unix.SYS_GETSOCKNAME, uintptr(sysfd), uintptr(unsafe.Pointer(&sa.any)), uintptr(unsafe.Pointer(&sa.len)), 0, 0, 0)
 	if errno != 0 {
 		return SockAddr{}, errno
 	}
-	return sa.decode(), nil
+	return sa.Decode(), nil
 }

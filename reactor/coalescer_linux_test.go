@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // coalescingPair is tcpPair with write buffering and small socket buffers.
@@ -42,7 +45,7 @@ func readAll(peer int) ([]byte, error) {
 	var all []byte
 	p := make([]byte, 4096)
 	for {
-		n, err := peerRead(peer, p)
+		n, err := sockettest.Read(peer, p)
 		if n <= 0 || err != nil {
 			return all, err
 		}
@@ -52,15 +55,15 @@ func readAll(peer int) ([]byte, error) {
 
 // Many writes become few sends, and arrive in order.
 func TestCoalesce(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
 		if err := fd.SetWriteBuffering(16 << 10); err != nil {
 			t.Fatal(err)
 		}
 		var sends atomic.Int32
-		inject(r, func(o *op) (syscall.Errno, int) {
-			if o.kind == opSend {
+		inject(r, func(o *engine.Op) (syscall.Errno, int) {
+			if o.Kind == engine.Send {
 				sends.Add(1)
 			}
 			return 0, 0
@@ -78,7 +81,7 @@ func TestCoalesce(t *testing.T) {
 		})
 		got := make([]byte, len(want))
 		for n := 0; n < len(got); {
-			k, err := peerRead(peer, got[n:])
+			k, err := sockettest.Read(peer, got[n:])
 			if k <= 0 || err != nil {
 				t.Fatalf("after %d bytes: %v", n, err)
 			}
@@ -91,7 +94,7 @@ func TestCoalesce(t *testing.T) {
 			t.Errorf("1000 writes made %d sends", n)
 		}
 		// A socket that takes less than all of it, and remains writable.
-		inject(r, func(o *op) (syscall.Errno, int) { return 0, 7 })
+		inject(r, func(o *engine.Op) (syscall.Errno, int) { return 0, 7 })
 		within(t, "short sends", func() {
 			if _, err := fd.Write(want[:1000]); err != nil {
 				t.Error(err)
@@ -108,14 +111,14 @@ func TestCoalesce(t *testing.T) {
 
 // A full buffer blocks, until the deadline; what was accepted is not lost.
 func TestCoalesceFull(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := coalescingPair(t, r, 2000)
 		want := numbered(2 << 20)
 		full := func() bool { // and not just late, on a slow machine
 			fd.mu.Lock()
 			defer fd.mu.Unlock()
-			return fd.co.state == waiting
+			return fd.co.state == callWaiting
 		}
 		sent := 0
 		within(t, "filling", func() {
@@ -174,15 +177,15 @@ func TestCoalesceFull(t *testing.T) {
 
 // A failed send is what the next call returns, Close included.
 func TestCoalesceError(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		for _, call := range []string{"Write", "Flush", "Close", "Writev", "SetWriteBuffering"} {
 			r := newReactor(t, kind)
 			fd, _ := tcpPair(t, r)
 			if err := fd.SetWriteBuffering(2000); err != nil {
 				t.Fatal(err)
 			}
-			inject(r, func(o *op) (syscall.Errno, int) {
-				if o.kind == opSend {
+			inject(r, func(o *engine.Op) (syscall.Errno, int) {
+				if o.Kind == engine.Send {
 					return unix.ENETDOWN, 0
 				}
 				return 0, 0
@@ -228,7 +231,7 @@ func TestCoalesceError(t *testing.T) {
 
 // Close sends what is buffered: at once if it can, else in the background.
 func TestCoalesceClose(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		want := numbered(30000)
 		t.Run("at once", func(t *testing.T) {
 			r := newReactor(t, kind)
@@ -343,8 +346,8 @@ func TestCoalesceClose(t *testing.T) {
 			}
 			inBatch, goOn := make(chan struct{}), make(chan struct{})
 			var once sync.Once
-			inject(r, func(o *op) (syscall.Errno, int) {
-				if o.late {
+			inject(r, func(o *engine.Op) (syscall.Errno, int) {
+				if o == &fd.co.op.Op {
 					once.Do(func() { close(inBatch) })
 					<-goOn
 					return unix.EAGAIN, 0
@@ -381,7 +384,7 @@ func TestCoalesceClose(t *testing.T) {
 				_, err := fd.Write(want)
 				result <- err
 			}()
-			awaitState(t, fd, &fd.wr, waiting)
+			awaitAsleep(t, fd, &fd.wr)
 			closeIt(t, fd)
 			within(t, "the blocked Write", func() {
 				if err := <-result; err != ErrClosed {
@@ -395,7 +398,7 @@ func TestCoalesceClose(t *testing.T) {
 
 // What goes around the buffer waits until that is sent.
 func TestCoalesceOrder(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
 		if err := fd.SetWriteBuffering(2000); err != nil {
@@ -434,7 +437,7 @@ func TestCoalesceNoAllocations(t *testing.T) {
 	if raceBuild {
 		t.Skip("the race detector allocates")
 	}
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
 		if err := fd.SetWriteBuffering(16 << 10); err != nil {
@@ -475,7 +478,7 @@ func TestCoalesceNoAllocations(t *testing.T) {
 type peerReader int
 
 func (p peerReader) Read(b []byte) (int, error) {
-	n, err := peerRead(int(p), b)
+	n, err := sockettest.Read(int(p), b)
 	if n == 0 && err == nil {
 		err = io.EOF
 	}

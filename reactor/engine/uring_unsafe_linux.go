@@ -1,4 +1,4 @@
-package reactor
+package engine
 
 import (
 	"errors"
@@ -41,11 +41,11 @@ type uring struct {
 	bufs *bufring.Ring
 
 	// tiers is what of the kernel's features is in use. Those that fail at run time
-	// are taken out: then demoted counts them, and sys does their work.
+	// are taken out: then stats counts them, and sys does their work.
 	tiers
-	demoted int
-	sys     syscallEngine
-	peeked  [1]byte // what demote receives into: no memory on a stack is lent to the kernel
+	sys    syscallEngine
+	stats  Stats
+	peeked [1]byte // what demote receives into: no memory on a stack is lent to the kernel
 
 	sqTail, sqFlags *uint32
 	sqMask          uint32
@@ -53,12 +53,10 @@ type uring struct {
 	cqMask          uint32
 	cqes            []iouring.CompletionQueueEvent16
 
-	gen   uint32
-	stale uint64 // completions of another generation
+	gen uint32
 
-	// ringOnly has an op that is alone go through the ring like others.
-	ringOnly bool
-	single   uint64 // batches of one op, run as system calls
+	// alwaysRing has an op that is alone go through the ring like others.
+	alwaysRing bool
 }
 
 // newURing sets up a ring for batches of up to size ops, a power of two, that
@@ -77,16 +75,16 @@ func newURing(size int, bufs *bufring.Ring, t tiers) (*uring, error) {
 		}
 		return nil, os.NewSyscallError("io_uring_setup", err)
 	}
-	e := &uring{fd: fd, tiers: t, bufs: bufs, ringOnly: raceBuild, sys: syscallEngine{bufs}}
+	e := &uring{fd: fd, tiers: t, bufs: bufs, alwaysRing: raceBuild, sys: syscallEngine{bufs}}
 	if err := e.mapRings(&params); err != nil {
-		return nil, errjoin.Join(err, e.close())
+		return nil, errjoin.Join(err, e.Close())
 	}
 	if bufs == nil {
 		e.provided = false
 	}
 	if e.provided && bufs.Register(fd, bufferGroup) != nil {
 		e.provided = false
-		e.demoted++
+		e.stats.Demoted++
 	}
 	return e, nil
 }
@@ -95,7 +93,7 @@ func newURing(size int, bufs *bufring.Ring, t tiers) (*uring, error) {
 func (e *uring) mapRings(p *iouring.IOURingParams) error {
 	const want = iouring.IORING_FEAT_SINGLE_MMAP | ioringFeatNoDrop
 	if p.Features&want != want {
-		return fmt.Errorf("reactor: io_uring lacks features: have %#x, want %#x: %w", p.Features, want, errors.ErrUnsupported)
+		return fmt.Errorf("reactor: io_uring has features %#x and netring needs %#x: %w", p.Features, want, errors.ErrUnsupported)
 	}
 	const prot, flags = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED | unix.MAP_POPULATE
 	size := max(p.SQOffset.Array+p.SQEntries*4, p.CQOffset.Cqes+p.CQEntries*uint32(unsafe.Sizeof(iouring.CompletionQueueEvent16{})))
@@ -122,9 +120,11 @@ func (e *uring) mapRings(p *iouring.IOURingParams) error {
 	return nil
 }
 
-func (e *uring) kind() EngineKind { return URing }
+func (e *uring) Kind() Kind { return URing }
 
-func (e *uring) close() error {
+func (e *uring) Stats() Stats { return e.stats }
+
+func (e *uring) Close() error {
 	var errs []error
 	for _, m := range [][]byte{e.mem, e.smem} {
 		if m != nil {
@@ -132,7 +132,7 @@ func (e *uring) close() error {
 		}
 	}
 	errs = append(errs, os.NewSyscallError("close", unix.Close(e.fd)))
-	ringClosed.Store(int64(monotonic()))
+	ringClosed.Store(int64(clock()))
 	return errjoin.Join(errs...)
 }
 
@@ -142,10 +142,10 @@ func (e *uring) close() error {
 // ring: a broadcast, one write after the other, went from 0.94 to 1.16 times net
 // on two cores, from 1.18 to 1.28 times on one. Race builds do without, so that
 // tests of few connections exercise the ring, too.
-func (e *uring) submit(batch []*op) error {
-	if len(batch) == 1 && !batch[0].pooled && !e.ringOnly {
-		e.single++
-		e.sys.runSingle(batch[0])
+func (e *uring) Submit(batch []*Op) error {
+	if len(batch) == 1 && !batch[0].Pooled && !e.alwaysRing {
+		e.stats.Single++
+		e.sys.run(batch[0])
 		return nil
 	}
 	for len(batch) > 0 {
@@ -158,7 +158,7 @@ func (e *uring) submit(batch []*op) error {
 	return nil
 }
 
-func (e *uring) submitPiece(batch []*op) error {
+func (e *uring) submitPiece(batch []*Op) error {
 	e.gen++
 	tail := *e.sqTail // only this side writes it
 	start := tail
@@ -178,7 +178,7 @@ func (e *uring) submitPiece(batch []*op) error {
 // enter submits the n SQEs just filled and collects their n completions. The
 // first call has them all, unless the kernel ran out of something: then it is
 // asked again.
-func (e *uring) enter(batch []*op, n uint32) error {
+func (e *uring) enter(batch []*Op, n uint32) error {
 	toSubmit, missing := n, n
 	var wait, flags uint32
 	for tries := 0; ; tries++ {
@@ -221,39 +221,39 @@ func (e *uring) enterCall(toSubmit, minComplete, flags uint32) (int, syscall.Err
 // the last toSubmit of the batch, are left for another engine. Of those it took
 // without an answer nobody knows whether they were run: doing them again could
 // lose or repeat bytes, so they fail.
-func (e *uring) breakdown(batch []*op, toSubmit, missing uint32, errno syscall.Errno) error {
+func (e *uring) breakdown(batch []*Op, toSubmit, missing uint32, errno syscall.Errno) error {
 	left := toSubmit
 	for _, o := range slices.Backward(batch) {
 		switch {
-		case o.done:
+		case o.Done:
 		case left > 0:
 			left--
 			e.untake(o)
 		default:
 			e.untake(o)
-			o.finish(-int32(unix.EIO))
+			o.Finish(-int32(unix.EIO))
 		}
 	}
 	return fmt.Errorf("reactor: io_uring_enter: %w (%d operations not submitted, %d not completed)", errno, toSubmit, missing-toSubmit)
 }
 
 // untake gives back the shared buffer that fill took for o.
-func (e *uring) untake(o *op) {
-	if o.bid != noBuffer {
-		e.bufs.Recycle(uint16(o.bid))
-		o.bid = noBuffer
+func (e *uring) untake(o *Op) {
+	if o.Buffer != NoBuffer {
+		e.bufs.Recycle(uint16(o.Buffer))
+		o.Buffer = NoBuffer
 	}
 }
 
 // reap handles all completions there are and returns how many belonged to the
 // current batch.
-func (e *uring) reap(batch []*op) (n uint32) {
+func (e *uring) reap(batch []*Op) (n uint32) {
 	head, tail := *e.cqHead, atomic.LoadUint32(e.cqTail)
 	for ; head != tail; head++ {
 		cqe := &e.cqes[head&e.cqMask]
 		ud := cqe.UserData()
 		if uint32(ud>>32) != e.gen || int(uint32(ud)) >= len(batch) {
-			e.stale++
+			e.stats.Stale++
 			continue
 		}
 		e.answer(batch[uint32(ud)], cqe.Result(), cqe.Flags())
@@ -264,7 +264,7 @@ func (e *uring) reap(batch []*op) (n uint32) {
 }
 
 // answer records a completion in its op.
-func (e *uring) answer(o *op, res int32, flags uint32) {
+func (e *uring) answer(o *Op, res int32, flags uint32) {
 	if res < 0 && refused(res) && e.demote(o, res) {
 		return
 	}
@@ -273,7 +273,7 @@ func (e *uring) answer(o *op, res int32, flags uint32) {
 		bid := uint16(flags >> ioringCQEBufferShift)
 		e.bufs.Claim(bid)
 		if res > 0 {
-			o.bid = int32(bid)
+			o.Buffer = int32(bid)
 		} else { // the kernel took a buffer, then found nothing to put in
 			e.bufs.Recycle(bid)
 		}
@@ -281,16 +281,16 @@ func (e *uring) answer(o *op, res int32, flags uint32) {
 		e.untake(o)
 	}
 	switch {
-	case o.kind == opRecv && o.pooled && res == -int32(unix.ENOBUFS):
+	case o.Kind == Recv && o.Pooled && res == -int32(unix.ENOBUFS):
 		e.bufs.Exhausted()
-	case o.kind == opRecv && res > 0:
-		room := len(o.buf)
-		if o.bid != noBuffer {
+	case o.Kind == Recv && res > 0:
+		room := len(o.Buf)
+		if o.Buffer != NoBuffer {
 			room = e.bufs.BufferSize()
 		}
-		o.drained = flags&ioringCQEFSockNonempty == 0 && (e.nonempty || int(res) < room)
+		o.Drained = flags&ioringCQEFSockNonempty == 0 && (e.nonempty || int(res) < room)
 	}
-	o.finish(res)
+	o.Finish(res)
 }
 
 // refused reports whether res may mean that the ring does not do what it was
@@ -306,25 +306,25 @@ func refused(res int32) bool {
 // demote runs o, which the ring answered with res, as a system call instead. If
 // that does not say the same, the ring is not asked for such ops again. It
 // reports whether o is done.
-func (e *uring) demote(o *op, res int32) (done bool) {
-	if o.kind == opRecv && o.pooled && e.provided {
-		if sysPeek(o.sysfd, e.peeked[:]) == res {
+func (e *uring) demote(o *Op, res int32) (done bool) {
+	if o.Kind == Recv && o.Pooled && e.provided {
+		if sysPeek(o.FD, e.peeked[:]) == res {
 			return false
 		}
 		e.provided = false
 		// The kernel keeps its registration until the ring is closed, but is not asked
 		// for a buffer again. Unmapping memory of ours does not fail.
 		_ = e.bufs.Reclaim()
-		e.demoted++
+		e.stats.Demoted++
 		e.sys.run(o)
 		return true
 	}
 	e.untake(o)
 	e.sys.run(o)
-	if o.res != res {
-		e.ops &^= 1 << o.kind
-		e.demoted++
-		if o.kind == opRecv && e.provided {
+	if o.Result != res {
+		e.ops &^= 1 << o.Kind
+		e.stats.Demoted++
+		if o.Kind == Recv && e.provided {
 			e.provided = false
 			_ = e.bufs.Reclaim() // as above
 		}
@@ -333,53 +333,13 @@ func (e *uring) demote(o *op, res int32) (done bool) {
 }
 
 // fill describes o in sqe. It reports false for an op that it ran on the spot.
-func (e *uring) fill(sqe *iouring.SubmissionQueueEntry64, o *op) bool {
-	if !e.ops.has(o.kind) {
+func (e *uring) fill(sqe *iouring.SubmissionQueueEntry64, o *Op) bool {
+	if !e.ops.has(o.Kind) {
 		e.sys.run(o)
 		return false
 	}
 	sqe.Reset()
-	switch o.kind {
-	case opRecv:
-		buf := o.buf
-		if o.pooled && !e.provided {
-			id, ok := uint16(0), false
-			if e.bufs != nil {
-				id, ok = e.bufs.Take()
-			}
-			if !ok {
-				o.finish(-int32(unix.ENOBUFS))
-				return false
-			}
-			o.bid = int32(id)
-			buf = e.bufs.Bytes(id, e.bufs.BufferSize())
-		}
-		if o.pooled && e.provided {
-			sqe.PrepOperation(iouring.IORING_OP_RECV, o.sysfd, 0, 0, 0)
-			sqe.SetFlags(iouring.IOSQE_FLAGS_BUFFER_SELECT)
-			sqe.SetBufGroup(bufferGroup)
-		} else {
-			sqe.PrepOperation(iouring.IORING_OP_RECV, o.sysfd, bufAddr(buf), uint32(len(buf)), 0)
-		}
-		// MSG_DONTWAIT keeps the op from being left armed even if somebody with a
-		// duplicate of the descriptor has cleared O_NONBLOCK.
-		sqe.SetOpFlags(unix.MSG_DONTWAIT)
-	case opSend:
-		sqe.PrepOperation(iouring.IORING_OP_SEND, o.sysfd, bufAddr(o.buf), uint32(len(o.buf)), 0)
-		sqe.SetOpFlags(unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL)
-	case opSendv:
-		sqe.PrepOperation(iouring.IORING_OP_SENDMSG, o.sysfd, uint64(uintptr(unsafe.Pointer(o.msg))), 1, 0)
-		sqe.SetOpFlags(unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL)
-	case opAccept:
-		o.sa.len = uint32(unsafe.Sizeof(o.sa.any))
-		sqe.PrepOperation(iouring.IORING_OP_ACCEPT, o.sysfd,
-			uint64(uintptr(unsafe.Pointer(&o.sa.any))), 0, uint64(uintptr(unsafe.Pointer(&o.sa.len))))
-		sqe.SetOpFlags(unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC)
-		// O_NONBLOCK on the listener is not enough: without this flag, an accept that
-		// finds no connection is left armed in the kernel.
-		sqe.SetIoprio(ioringAcceptDontwait)
-	}
-	return true
+	return forms[o.Kind].fill(e, sqe, o)
 }
 
 // ioUringProbe is struct io_uring_probe with room for every opcode.

@@ -9,16 +9,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
-// TestPatience says for which loads writes wait for the next batch.
-func TestPatience(t *testing.T) {
+// TestWritePolicy says for which loads writes wait for the next batch.
+func TestWritePolicy(t *testing.T) {
 	const us = time.Microsecond
 	for _, c := range []struct {
 		name   string
 		writes int
 		each   time.Duration // between two batches, by the number of writes
-		lost   bool
+		direct bool
 	}{
 		{"HTTP, 256 connections", 20, 5 * us, false},
 		{"HTTP, 64 connections on two cores", 10, 5 * us, false},
@@ -29,27 +32,27 @@ func TestPatience(t *testing.T) {
 		{"HTTP, 8 connections", 4, 4 * us, true},
 		{"a computation of 10 ms beside 32 writes", 32, 10 * time.Millisecond / 32, true},
 	} {
-		var p patience
-		lost := false
+		var p writePolicy
 		for range 100 {
-			lost = p.turned(c.writes, time.Duration(c.writes)*c.each)
+			p.turned(c.writes, time.Duration(c.writes)*c.each)
 		}
-		if lost != c.lost {
-			t.Errorf("%s: patience lost: %v, want %v", c.name, lost, c.lost)
+		if p.impatient.Load() != c.direct {
+			t.Errorf("%s: direct writes: %v, want %v", c.name, p.impatient.Load(), c.direct)
 		}
-		if p.turned(0, time.Second) != c.lost {
+		p.turned(0, time.Second)
+		if p.impatient.Load() != c.direct {
 			t.Errorf("%s: a turn without a write made a difference", c.name)
 		}
 	}
 	// One long turn is forgotten.
-	var p patience
+	var p writePolicy
 	for range 100 {
 		p.turned(20, 100*us)
 	}
 	p.turned(20, 100*time.Millisecond)
 	turns := 1
-	for ; p.turned(20, 100*us); turns++ {
-		if turns == 100 {
+	for p.turned(20, 100*us); p.impatient.Load(); p.turned(20, 100*us) {
+		if turns++; turns == 100 {
 			t.Fatal("a long turn, once, is remembered after 100 short ones")
 		}
 	}
@@ -60,13 +63,13 @@ func TestPatience(t *testing.T) {
 
 // TestImpatientWrites looks at what an impatient reactor's writes do.
 func TestImpatientWrites(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		for _, large := range []int{0, -1} {
 			cfg := testConfig(kind)
 			cfg.LargeWrite = large
 			r := newReactorWith(t, cfg)
 			a, b := tcpPair(t, r)
-			r.impatient.Store(true)
+			r.policy.impatient.Store(true)
 			if n, err := a.Write([]byte("ab")); n != 2 || err != nil {
 				t.Fatalf("Write: %d, %v", n, err)
 			}
@@ -81,7 +84,7 @@ func TestImpatientWrites(t *testing.T) {
 				t.Errorf("LargeWrite %d: %d direct writes, want %d", large, got, want)
 			}
 			var p [5]byte
-			if n, err := peerRead(b, p[:]); string(p[:n]) != "abcd" || err != nil {
+			if n, err := sockettest.Read(b, p[:]); string(p[:n]) != "abcd" || err != nil {
 				t.Errorf("LargeWrite %d: the peer read %q, %v", large, p[:n], err)
 			}
 		}
@@ -93,7 +96,7 @@ func TestImpatientWrites(t *testing.T) {
 // whatever the peer has sent makes few batches, not many.
 func TestSlowHandlers(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		cfg := testConfig(kind)
 		cfg.LargeWrite = 0
 		r := newReactorWith(t, cfg)
@@ -125,12 +128,12 @@ func TestSlowHandlers(t *testing.T) {
 		round := func() {
 			t.Helper()
 			for _, b := range peers {
-				if _, err := peerWrite(b, []byte{1}); err != nil {
+				if _, err := sockettest.Write(b, []byte{1}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for _, b := range peers {
-				if n, err := peerRead(b, make([]byte, 1)); n != 1 || err != nil {
+				if n, err := sockettest.Read(b, make([]byte, 1)); n != 1 || err != nil {
 					t.Fatalf("the peer read %d, %v", n, err)
 				}
 			}
@@ -139,7 +142,7 @@ func TestSlowHandlers(t *testing.T) {
 		for range 20 {
 			round()
 		}
-		if !r.impatient.Load() {
+		if !r.policy.impatient.Load() {
 			t.Error("writes still wait for batches")
 		}
 		direct := r.Stats().Direct
@@ -148,7 +151,7 @@ func TestSlowHandlers(t *testing.T) {
 			t.Error("no write was made directly")
 		}
 		compute.Store(0)
-		for rounds := 0; r.impatient.Load(); rounds++ {
+		for rounds := 0; r.policy.impatient.Load(); rounds++ {
 			if rounds == 1000 {
 				t.Fatal("writes do not wait for batches again")
 			}
@@ -163,7 +166,7 @@ func TestSlowHandlers(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-		if r.patience.spent == 0 { // the reactor has ended
+		if r.policy.spent == 0 { // the reactor has ended
 			t.Error("no time has passed between batches")
 		}
 	})

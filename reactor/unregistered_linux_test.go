@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/internal/sockettest"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // TestFreshConnection looks at when a connection enters the epoll set: when it
 // first has to wait, and not if that never happens.
 func TestFreshConnection(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := freshPair(t, r)
 		state := func(what string, wantDirect uint64, wantWatched bool) {
@@ -26,7 +29,7 @@ func TestFreshConnection(t *testing.T) {
 				t.Errorf("%s: in the epoll set: %v, want %v", what, got, wantWatched)
 			}
 		}
-		if _, err := peerWrite(b, []byte("request")); err != nil {
+		if _, err := sockettest.Write(b, []byte("request")); err != nil {
 			t.Fatal(err)
 		}
 		p := make([]byte, 1000)
@@ -52,8 +55,8 @@ func TestFreshConnection(t *testing.T) {
 		}
 		state("a read that is late", 3, false)
 		go func() {
-			awaitState(t, a, &a.rd, waiting)
-			if _, err := peerWrite(b, []byte("x")); err != nil {
+			awaitAsleep(t, a, &a.rd)
+			if _, err := sockettest.Write(b, []byte("x")); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -77,15 +80,15 @@ func TestFreshConnection(t *testing.T) {
 // TestFreshTinyRead has a read that needs a shared buffer wait first: no op is run
 // before there is something to read.
 func TestFreshTinyRead(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := freshPair(t, r)
 		go func() {
-			awaitState(t, a, &a.rd, waiting)
+			awaitAsleep(t, a, &a.rd)
 			if s := r.Stats(); s.Ops != 0 || s.Direct != 0 {
 				t.Errorf("%d ops and %d direct ones found nothing", s.Ops, s.Direct)
 			}
-			if _, err := peerWrite(b, []byte("xy")); err != nil {
+			if _, err := sockettest.Write(b, []byte("xy")); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -103,7 +106,7 @@ func TestFreshTinyRead(t *testing.T) {
 // TestFreshBuffered writes more than the socket holds to a connection that nobody
 // waits on: what coalesces writes must see to it that the rest is sent.
 func TestFreshBuffered(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := freshPair(t, r)
 		want := numbered(8 << 20)
@@ -123,11 +126,11 @@ func TestFreshBuffered(t *testing.T) {
 // TestFreshClose closes connections that never waited, while there is something to
 // read, nothing, and when the peer has gone.
 func TestFreshClose(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		for _, before := range []func(b int) error{
 			func(int) error { return nil },
-			func(b int) error { _, err := peerWrite(b, []byte("x")); return err },
+			func(b int) error { _, err := sockettest.Write(b, []byte("x")); return err },
 			func(b int) error { return unix.Shutdown(b, unix.SHUT_WR) },
 		} {
 			a, b := freshPair(t, r)
@@ -159,10 +162,10 @@ func TestFreshClose(t *testing.T) {
 
 // TestListenerWatchFails has a listener find the same: its maker keeps the socket.
 func TestListenerWatchFails(t *testing.T) {
-	r := newReactor(t, Auto)
-	s := listenSocket(t)
+	r := newReactor(t, engine.Auto)
+	s := sockettest.Listener(t)
 	defer unix.Close(s)
-	if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, s, &unix.EpollEvent{Pad: -1}); err != nil {
+	if err := unix.EpollCtl(r.poll.epfd, unix.EPOLL_CTL_ADD, s, &unix.EpollEvent{Pad: -1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.NewListener(s); !errors.Is(err, unix.EEXIST) {
@@ -179,7 +182,7 @@ func TestListenerWatchFails(t *testing.T) {
 // TestWatchFails has every kind of waiting call find that its connection cannot
 // enter the epoll set. Each must say so, and none may hang.
 func TestWatchFails(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		// more is more than fits into the socket.
 		more := make([]byte, 64<<20)
@@ -204,7 +207,7 @@ func TestWatchFails(t *testing.T) {
 		} {
 			a, _ := freshPair(t, r)
 			// epoll refuses what it has already.
-			if err := unix.EpollCtl(r.epfd, unix.EPOLL_CTL_ADD, int(a.sysfd), &unix.EpollEvent{Fd: int32(a.id.index), Pad: -1}); err != nil {
+			if err := unix.EpollCtl(r.poll.epfd, unix.EPOLL_CTL_ADD, int(a.sysfd), &unix.EpollEvent{Fd: int32(a.id.index), Pad: -1}); err != nil {
 				t.Fatal(err)
 			}
 			within(t, name, func() {
@@ -224,12 +227,10 @@ func TestWatchFails(t *testing.T) {
 // TestBackgroundRead has a connection do as net/http does: a read of one byte in the
 // background is interrupted, and the next message is received.
 func TestBackgroundRead(t *testing.T) {
-	engines(t, func(t *testing.T, kind EngineKind) {
+	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
-		for i := range 4 {
-			// An interruption may come before the read has started.
-			early, manyPs := i&1 == 0, i&2 == 0
-			r.manyPs.Store(manyPs)
+		// An interruption may come before the read has started.
+		for _, early := range []bool{true, false} {
 			a, b := tcpPair(t, r)
 			if a.background {
 				t.Error("a new connection counts as one that reads in the background")
@@ -249,7 +250,7 @@ func TestBackgroundRead(t *testing.T) {
 					interrupted <- err
 				}()
 				if !early {
-					awaitState(t, a, &a.rd, waiting)
+					awaitAsleep(t, a, &a.rd)
 					interrupt()
 				}
 				within(t, "the interrupted Read", func() {
@@ -260,7 +261,7 @@ func TestBackgroundRead(t *testing.T) {
 				if err := a.SetDeadline(time.Time{}, true, false); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := peerWrite(b, []byte("message")); err != nil {
+				if _, err := sockettest.Write(b, []byte("message")); err != nil {
 					t.Fatal(err)
 				}
 				p := make([]byte, 1000)
@@ -269,9 +270,6 @@ func TestBackgroundRead(t *testing.T) {
 						t.Errorf("Read: %q, %v", p[:n], err)
 					}
 				})
-				if a.rd.op.gate != manyPs {
-					t.Errorf("many Ps %v: received through the gate %v", manyPs, a.rd.op.gate)
-				}
 			}
 			if err := unix.Shutdown(b, unix.SHUT_WR); err != nil {
 				t.Fatal(err)
@@ -283,43 +281,4 @@ func TestBackgroundRead(t *testing.T) {
 			})
 		}
 	})
-}
-
-// TestGate has both ways to receive give the same answers.
-func TestGate(t *testing.T) {
-	a, b := tcpSockets(t)
-	defer unix.Close(a)
-	var owner countingOwner
-	var e syscallEngine
-	receive := func(gate bool) (res int32, drained bool, got string) {
-		var o op
-		o.init(&owner, opRecv, a)
-		o.gate, o.buf = gate, make([]byte, 4)
-		if err := e.submit([]*op{&o}); err != nil || !o.done {
-			t.Fatal(err, o.done)
-		}
-		return o.res, o.drained, string(o.buf[:max(o.res, 0)])
-	}
-	for _, gate := range []bool{false, true} {
-		if res, _, _ := receive(gate); res != -int32(unix.EAGAIN) {
-			t.Errorf("gate %v: %d, want EAGAIN", gate, res)
-		}
-		if _, err := peerWrite(b, []byte("123456")); err != nil {
-			t.Fatal(err)
-		}
-		if res, drained, got := receive(gate); res != 4 || drained || got != "1234" {
-			t.Errorf("gate %v: %d, drained %v, %q", gate, res, drained, got)
-		}
-		if res, drained, got := receive(gate); res != 2 || !drained || got != "56" {
-			t.Errorf("gate %v: %d, drained %v, %q", gate, res, drained, got)
-		}
-	}
-	if err := unix.Shutdown(b, unix.SHUT_WR); err != nil {
-		t.Fatal(err)
-	}
-	for _, gate := range []bool{false, true} {
-		if res, drained, _ := receive(gate); res != 0 || drained {
-			t.Errorf("gate %v: %d, drained %v, want the end", gate, res, drained)
-		}
-	}
 }

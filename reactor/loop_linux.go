@@ -1,0 +1,110 @@
+package reactor
+
+import "runtime"
+
+// loop is the reactor's goroutine: it runs ops and waits for events until there is
+// nothing to watch for, or a caller that can.
+func (r *Reactor) loop() {
+	r.n.loops.Add(1)
+	wait := r.loopWaits.Get().(*loopWait)
+	defer r.loopWaits.Put(wait)
+	yield()         // a new goroutine is first in the scheduler's queue; who was woken goes before
+	looked := false // did the last pass look at epoll?
+	unlooked := 0   // how many passes did not, in a row, with enough to do
+	for {
+		switch pending := r.length(); {
+		case pending == 0:
+			if !wait.forEvents() {
+				// A parked caller may lead now, but does not know.
+				if r.hasParked() {
+					r.recheckAll()
+				}
+				return
+			}
+			looked, unlooked = true, 0
+		case pending >= maxEvents && unlooked < maxUnlooked:
+			unlooked++
+			looked = false
+		case pending >= fewOps || !looked:
+			r.poll.collect(max(maxEvents-pending, minLook))
+			r.dispatch()
+			looked, unlooked = true, 0
+		default:
+			// A pass with little to do is over soon, and the next one will look.
+			looked = false
+		}
+		r.fireAlarms()
+		if ran, asked := r.runSome(&r.batch); ran {
+			turn := r.policy.begin()
+			yield()
+			r.policy.end(turn, asked)
+		}
+	}
+}
+
+// loopWait is how the loop waits. It is not the reactor's, which may have another
+// watcher as soon as the verdict is that the loop ends.
+type loopWait struct {
+	r       *Reactor
+	verdict verdict
+	look    func(uintptr) (over bool)
+}
+
+func newLoopWait(r *Reactor) *loopWait {
+	w := &loopWait{r: r}
+	w.look = w.lookOrRest
+	return w
+}
+
+// forEvents parks the loop until there are events or until it is kicked, unless ops
+// are pending, and handles the events. It reports whether the loop still watches. On
+// return it is running, or has ended.
+func (w *loopWait) forEvents() (watching bool) {
+	r := w.r
+	w.verdict = goOn
+	err := r.poll.wait(w.look)
+	switch w.verdict {
+	case end:
+		return false
+	case sleep:
+		sysmon.keep()
+		r.wake()
+	}
+	r.alarms.waited(err)
+	r.dispatch()
+	return true
+}
+
+// lookOrRest is pollSet.wait's look. It reports whether the wait is over.
+func (w *loopWait) lookOrRest(uintptr) (over bool) {
+	r := w.r
+	if found := r.poll.collect(maxEvents); found > 0 || w.verdict == sleep {
+		return found > 0
+	}
+	if w.verdict = r.rest(r.poll.slots.count() <= maxRechecks); w.verdict == sleep {
+		r.n.parks.Add(1)
+	}
+	return w.verdict != sleep
+}
+
+// dispatch queues what the events set off that were collected. The caller is the
+// watcher.
+func (r *Reactor) dispatch() {
+	if r.poll.found == 0 {
+		return
+	}
+	ready := r.poll.dispatch()
+	r.requeue(ready...)
+	r.poll.dispatched(ready)
+}
+
+// recheckAll has every call that waits for readiness look again who watches.
+func (r *Reactor) recheckAll() {
+	for _, h := range r.poll.slots.handlers() {
+		h.recheck()
+	}
+}
+
+// yield lets every runnable goroutine go first. runtime.Gosched queues behind
+// all of them, on the global queue; a local yield would starve connections.
+func yield() { runtime.Gosched() }

@@ -1,0 +1,66 @@
+package reactor
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// writePolicy decides whether calls that could run their op at once join a batch
+// instead: writes, and reads of a socket that holds data.
+//
+// They join while that pays. The loop yields to every runnable goroutine before it runs
+// a batch. Where those compute for long, an answer that is ready would wait until the
+// last of them is done. So calls go past the batches when a batch has few of them, which
+// saves little, or when each takes the goroutines long to get to: more than
+// turnPerCall for each call in a batch above enoughCalls.
+//
+// Large writes always go past the batches.
+type writePolicy struct {
+	large     int           // bytes; negative: no write goes past the batches
+	impatient atomic.Bool   // calls go past the batches
+	past      atomic.Uint64 // calls that did
+
+	// Of the watcher.
+	spent float64 // between batches, in nanoseconds, a decaying mean
+	calls float64 // made meanwhile, a decaying mean
+}
+
+// direct reports whether a write of n bytes goes past the batches.
+func (p *writePolicy) direct(n int) bool {
+	return p.large > 0 && (n >= p.large || p.impatient.Load())
+}
+
+// directRead reports whether a read of what is there goes past the batches.
+func (p *writePolicy) directRead() bool { return p.impatient.Load() }
+
+// wentPast counts a call that went past the batches.
+func (p *writePolicy) wentPast() { p.past.Add(1) }
+
+// loopTurn is the time between two batches of the loop.
+type loopTurn struct {
+	began time.Duration
+	past  uint64
+}
+
+// begin is called when the loop yields to the other goroutines.
+func (p *writePolicy) begin() loopTurn { return loopTurn{monotonic(), p.past.Load()} }
+
+// end is called when the loop is back. asked is how many calls were in the last batch.
+func (p *writePolicy) end(t loopTurn, asked int) {
+	p.turned(asked+int(p.past.Load()-t.past), monotonic()-t.began)
+}
+
+// turned says that d has passed between two batches, and that so many calls were made
+// in the one and past it. If the next batch is too far away to wait for, calls go past
+// the batches from now on.
+func (p *writePolicy) turned(calls int, d time.Duration) {
+	if calls == 0 {
+		return
+	}
+	p.spent += (float64(d) - p.spent) / policyDecay
+	p.calls += (float64(calls) - p.calls) / policyDecay
+	impatient := p.spent > p.calls*(p.calls-enoughCalls)*float64(turnPerCall)
+	if impatient != p.impatient.Load() {
+		p.impatient.Store(impatient)
+	}
+}
