@@ -17,16 +17,16 @@ import (
 // it is set again. So a deadline mostly costs nothing but its assignment.
 //
 // There are no timers. The watcher waits on the epoll descriptor through Go's
-// netpoller, and that wait has a deadline: the next alarm's, or, as a kick, one in the
+// netpoller, and that wait has a deadline: the next alarm's, or, as an interrupt, one in the
 // past. Deadlines of the netpoller follow the real clock inside a testing/synctest
 // bubble, too, like those of package net's connections.
 type alarms struct {
 	next atomic.Int64 // when the first is due, on the clock of monotonic; 0: none
 
-	mu     sync.Mutex
-	heap   alarmHeap
-	file   *os.File // the epoll descriptor; nil: closed
-	kicked bool     // the file's deadline is in the past
+	mu          sync.Mutex
+	heap        alarmHeap
+	file        *os.File // the epoll descriptor; nil: closed
+	interrupted bool     // the file's deadline is in the past
 }
 
 // alarm is a waiter's place in alarms.
@@ -85,9 +85,9 @@ func (a *alarms) pop(now time.Duration) *waiter {
 	return w
 }
 
-// rang says that w's owner has heard of its alarm. The mutex of w's descriptor is
+// heard says that w's owner has heard of its alarm. The mutex of w's descriptor is
 // held.
-func (a *alarms) rang(w *waiter) {
+func (a *alarms) heard(w *waiter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if w.alarm.place == 0 { // else it has been set again
@@ -103,7 +103,7 @@ func (a *alarms) rearm() {
 	}
 	a.next.Store(int64(at))
 	switch {
-	case a.kicked: // and is rearmed by waited
+	case a.interrupted: // and is rearmed by waited
 	case at == 0:
 		a.setFile(time.Time{})
 	default:
@@ -112,19 +112,19 @@ func (a *alarms) rearm() {
 	}
 }
 
-// kick makes a watcher run that sleeps or is about to. It costs no system call: a
+// interrupt makes a watcher run that sleeps or is about to. It costs no system call: a
 // deadline in the past makes the netpoller release the goroutine.
-func (a *alarms) kick() {
+func (a *alarms) interrupt() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.kicked {
-		a.kicked = true
+	if !a.interrupted {
+		a.interrupted = true
 		a.setFile(longAgo)
 	}
 }
 
-// waited is called by a watcher with the end of its wait. If that was a kick, the
-// next wait is possible again; a kick that comes afterwards ends that one.
+// waited is called by a watcher with the end of its wait. If that was an interrupt,
+// the next wait is possible again; an interrupt that comes afterwards ends that one.
 func (a *alarms) waited(err error) {
 	if err == nil {
 		return
@@ -134,8 +134,8 @@ func (a *alarms) waited(err error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.kicked {
-		a.kicked = false
+	if a.interrupted {
+		a.interrupted = false
 		a.rearm()
 	}
 }
@@ -153,8 +153,8 @@ func (a *alarms) setFile(t time.Time) {
 // begin is called with the epoll descriptor before anything else.
 func (a *alarms) begin(file *os.File) { a.file = file }
 
-// end is called before the file is closed. Whoever ends a call may come to kick its
-// watcher after that has gone, and the reactor with it: there is nobody to be kicked.
+// end is called before the file is closed. Whoever ends a call may come to
+// interrupt its watcher after the reactor is gone: there is nobody to be interrupted.
 func (a *alarms) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

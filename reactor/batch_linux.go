@@ -62,7 +62,7 @@ func (s *submitter) submit(batch []*op) {
 // their callers waited for.
 func (r *Reactor) run(batch []*op) (asked int) {
 	for _, o := range batch {
-		if o.late {
+		if o.prepares {
 			o.owner.prepare(o)
 		}
 	}
@@ -73,7 +73,7 @@ func (r *Reactor) run(batch []*op) (asked int) {
 	// the first reader is woken last: what came first is seen first.
 	first := slices.IndexFunc(batch, func(o *op) bool { return o.Kind == engine.Recv })
 	for i, o := range batch {
-		if o.asked() {
+		if o.immediate() {
 			asked++ // said before o is its owner's again
 		}
 		if i != first && o.owner.complete(o) == opAgain {
@@ -128,7 +128,7 @@ func (r *Reactor) runInline(ops ...*op) {
 	r.run(buf[:n])
 	clear(buf[:n])
 	// Whatever else is pending is the caller's, too: rule 2 of handoff.
-	for rounds := 0; r.mine(); rounds++ {
+	for rounds := 0; r.hasMore(); rounds++ {
 		if rounds == maxInlineRounds {
 			r.obey(r.delegate())
 			break
@@ -145,8 +145,8 @@ func (r *Reactor) runInline(ops ...*op) {
 // and its lock. It reports whether o's call is over; else the call waits for the socket.
 func (r *Reactor) runDirect(o *op) (over bool) {
 	r.n.direct.Add(1)
-	if o.asked() {
-		r.policy.wentPast()
+	if o.immediate() {
+		r.policy.bypass()
 	}
 	for {
 		engine.Run(&o.Op)

@@ -51,7 +51,7 @@ func (fd *FD) SetWriteBuffering(limit int) error {
 	if fd.co == nil && limit > 0 {
 		co := &coalescer{fd: fd}
 		co.op.init(co, engine.Send, int(fd.sysfd))
-		co.op.late = true
+		co.op.prepares = true
 		fd.co = co
 	}
 	if fd.co != nil {
@@ -199,7 +199,7 @@ func (co *coalescer) retry() {
 	}
 	co.state.move(callQueued)
 	fd.wr.ready = true // as far as is known
-	signal := fd.r.attended()
+	signal := fd.r.foundRoom()
 	fd.mu.Unlock()
 	fd.r.obey(signal)
 	fd.r.submit(&co.op)
@@ -275,7 +275,7 @@ func (co *coalescer) proceed() outcome {
 	}
 	co.state.move(callWaiting)
 	fd.r.lacksRoom()
-	fd.rouse()
+	fd.wakeClose()
 	return opWaits
 }
 
@@ -342,7 +342,7 @@ func (co *coalescer) closeTimedOut() {
 	}
 	co.abandoned = true
 	if co.state == callWaiting {
-		co.fd.r.hasRoom() // for a watcher, or for the reactor's Close, which kicks one
+		co.fd.r.hasRoom() // for a watcher, or for the reactor's Close, which interrupts one
 		co.fail(ErrClosed)
 		co.end()
 	}

@@ -72,7 +72,7 @@ func (d *descriptor) hold(n int) { d.holders += int32(n) }
 func (d *descriptor) unhold(n int) {
 	d.holders -= int32(n)
 	if d.holders == 0 {
-		d.rouse()
+		d.wakeClose()
 	}
 }
 
@@ -106,8 +106,8 @@ func (d *descriptor) startClose() bool {
 	return first
 }
 
-// rouse has the Close that waits look again. d.mu is held.
-func (d *descriptor) rouse() {
+// wakeClose has the Close that waits look again. d.mu is held.
+func (d *descriptor) wakeClose() {
 	if d.awaited {
 		d.awaited = false
 		if s := d.quiet.put(); !s.none() {

@@ -15,7 +15,7 @@ import (
 	"github.com/netring-go/netring/reactor/engine"
 )
 
-// Whoever ends a call may come to kick its watcher after the reactor has gone.
+// Whoever ends a call may come to interrupt its watcher after the reactor has gone.
 func TestNothingReachesAReactorThatIsGone(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
@@ -35,11 +35,11 @@ func TestNothingReachesAReactorThatIsGone(t *testing.T) {
 		if err := <-done; err != ErrClosed {
 			t.Errorf("Read: %v", err)
 		}
-		// The leader was about to be kicked.
+		// The leader was about to be interrupted.
 		var late waiter
 		r.leader.asleep.Store(&late)
 		r.notify(&late)
-		r.alarms.kick()
+		r.alarms.interrupt()
 		// A call whose end is decided, but which has not been woken, comes to wait.
 		var call waiter
 		waited := make(chan struct{})
@@ -200,7 +200,7 @@ func TestManyConnectionsOnce(t *testing.T) {
 	}
 	// With so many descriptors the loop keeps watching for the other.
 	for range 10 {
-		r.alarms.kick()
+		r.alarms.interrupt()
 		runtime.Gosched()
 	}
 	awaitLoop(t, r)
@@ -211,7 +211,7 @@ func TestManyConnectionsOnce(t *testing.T) {
 	}
 	within(t, "the caller's turn to watch", func() {
 		for r.leader.asleep.Load() != &fds[0].rd.waiter {
-			r.alarms.kick()
+			r.alarms.interrupt()
 			runtime.Gosched()
 		}
 	})
@@ -238,7 +238,7 @@ func TestImpatientReads(t *testing.T) {
 			fd.mu.Lock()
 			fd.rd.waiter.event()
 			fd.mu.Unlock()
-			direct, hurried := r.n.direct.Load(), r.policy.past.Load()
+			direct, bypassed := r.n.direct.Load(), r.policy.bypassed.Load()
 			var got []byte
 			for p := make([]byte, size); len(got) < 3; {
 				n, err := fd.Read(p)
@@ -250,20 +250,20 @@ func TestImpatientReads(t *testing.T) {
 			if string(got) != "abc" {
 				t.Errorf("read %q", got)
 			}
-			if r.n.direct.Load() == direct || r.policy.past.Load() == hurried {
+			if r.n.direct.Load() == direct || r.policy.bypassed.Load() == bypassed {
 				t.Errorf("reads of %d bytes waited for a batch", size)
 			}
 		}
 		// A new connection's reads, which are direct, say nothing about batches.
-		fresh, freshPeer := freshPair(t, r)
-		if _, err := sockettest.Write(freshPeer, []byte("x")); err != nil {
+		unregistered, itsPeer := unregisteredPair(t, r)
+		if _, err := sockettest.Write(itsPeer, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		hurried := r.policy.past.Load()
-		if _, err := fresh.Read(make([]byte, 1000)); err != nil {
+		bypassed := r.policy.bypassed.Load()
+		if _, err := unregistered.Read(make([]byte, 1000)); err != nil {
 			t.Fatal(err)
 		}
-		if r.policy.past.Load() != hurried {
+		if r.policy.bypassed.Load() != bypassed {
 			t.Error("a new connection's read counts as one that could have waited for a batch")
 		}
 	})
@@ -299,7 +299,7 @@ func TestAlarms(t *testing.T) {
 					t.Fatalf("an alarm for %v (set: %v) went off at %v", due, ok, now)
 				}
 				delete(at, w)
-				r.alarms.rang(w)
+				r.alarms.heard(w)
 			}
 			for _, due := range at {
 				if due <= now {
@@ -366,16 +366,16 @@ func TestWhatComesFirstIsSeenFirst(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // goroutines run in the order they are woken in
 	const rounds, tolerated = 5, 1                  // a goroutine may be preempted before it has said what it has seen
 	engines(t, func(t *testing.T, kind engine.Kind) {
-		for _, fresh := range []bool{false, true} {
+		for _, unregistered := range []bool{false, true} {
 			for _, lead := range []string{"the one that ends", "the one with data", "a third", "the loop"} {
 				wrong := 0
 				for range rounds {
-					if !endIsSeenFirst(t, kind, fresh, lead) {
+					if !endIsSeenFirst(t, kind, unregistered, lead) {
 						wrong++
 					}
 				}
 				if wrong > tolerated {
-					t.Errorf("fresh %v, watched by %s: the data was seen first %d times of %d", fresh, lead, wrong, rounds)
+					t.Errorf("unregistered %v, watched by %s: the data was seen first %d times of %d", unregistered, lead, wrong, rounds)
 				}
 			}
 		}
@@ -384,8 +384,8 @@ func TestWhatComesFirstIsSeenFirst(t *testing.T) {
 
 // endIsSeenFirst has one connection end and another get data at the same time, but in
 // this order, while lead watches for them, and reports whether their readers saw them in
-// this order. fresh connections wait for the first time.
-func endIsSeenFirst(t *testing.T, kind engine.Kind, fresh bool, lead string) bool {
+// this order. unregistered connections wait for the first time.
+func endIsSeenFirst(t *testing.T, kind engine.Kind, unregistered bool, lead string) bool {
 	r := newReactor(t, kind)
 	defer r.Close()
 	var wg sync.WaitGroup
@@ -423,8 +423,8 @@ func endIsSeenFirst(t *testing.T, kind engine.Kind, fresh bool, lead string) boo
 	var ready []end
 	for range 4 {
 		var e end
-		e.fd, e.peer = freshPair(t, r)
-		if !fresh {
+		e.fd, e.peer = unregisteredPair(t, r)
+		if !unregistered {
 			wait(e.fd)
 			events++
 		}
@@ -433,7 +433,7 @@ func endIsSeenFirst(t *testing.T, kind engine.Kind, fresh bool, lead string) boo
 	reader := func(name string) (peer int) {
 		fd, peer := ready[0].fd, ready[0].peer
 		ready = ready[1:]
-		if fresh {
+		if unregistered {
 			events++
 		}
 		n := r.waiting()

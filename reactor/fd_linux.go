@@ -203,7 +203,7 @@ func (fd *FD) deadlines() (bits uint32) {
 // alarmed implements eventHandler.
 func (fd *FD) alarmed(w *waiter) {
 	fd.mu.Lock()
-	wake := w.rung(fd.r)
+	wake := w.alarmed(fd.r)
 	fd.co.closeTimedOut()
 	fd.mu.Unlock()
 	fd.wake(os.ErrDeadlineExceeded, wake && w == &fd.rd.waiter, wake && w == &fd.wr.waiter)

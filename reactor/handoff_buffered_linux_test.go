@@ -44,7 +44,7 @@ func (t *turn) retry(i uint8) {
 	c.co.state.move(callQueued)
 	s.ready = true
 	c.lock = uint8(t.i) + 1
-	t.then(t.method("attended"), task{toUnlock, i}, task{do: toObey}, task{toSubmit, uint8(bufferOp(i))})
+	t.then(t.method("foundRoom"), task{toUnlock, i}, task{do: toObey}, task{toSubmit, uint8(bufferOp(i))})
 }
 
 // until is FD.until in coalescer.drain.
@@ -89,8 +89,8 @@ func (t *turn) flushed(o opID, n int8) {
 		c.end()
 	default:
 		co.state.move(callWaiting)
-		if t.fault != faultUnattended {
-			t.w.h.fields[fieldUnattended]++
+		if t.fault != faultRoomWaiters {
+			t.w.h.fields[fieldRoomWaiters]++
 		}
 	}
 	if wr.state == callPolling {
@@ -126,7 +126,7 @@ func (t *turn) abandon(i uint8) {
 	}
 	c.gaveUp = true
 	if c.co.state == callWaiting {
-		t.w.h.fields[fieldUnattended]--
+		t.w.h.fields[fieldRoomWaiters]--
 		c.fail()
 		c.end()
 	}
@@ -136,7 +136,7 @@ func (t *turn) abandon(i uint8) {
 func (t *turn) closed(uint8) {
 	t.then(task{do: toFree})
 	if t.result() != 0 {
-		t.then(task{do: toKick}, task{do: toAwaitLeft})
+		t.then(task{do: toInterrupt}, task{do: toAwaitLeft})
 	}
 }
 

@@ -137,7 +137,7 @@ func (t *turn) putToken(side uint8) {
 
 func (t *turn) lookAsleep(side uint8) {
 	if t.w.asleep == side+1 {
-		t.then(task{do: toKick})
+		t.then(task{do: toInterrupt})
 	}
 }
 
@@ -163,8 +163,8 @@ func (t *turn) recheckSide(side uint8) {
 // obey is Reactor.obey.
 func (t *turn) obey(uint8) {
 	switch signal(t.result()) {
-	case kick:
-		t.then(task{do: toKick})
+	case wakeWatcher:
+		t.then(task{do: toInterrupt})
 	case startLoop:
 		if t.bubble() {
 			t.a.role = roleLoop
@@ -175,8 +175,8 @@ func (t *turn) obey(uint8) {
 	}
 }
 
-// kick is alarms.kick.
-func (t *turn) kick(uint8) { t.w.kicked = true }
+// interruptWait is alarms.interrupt.
+func (t *turn) interruptWait(uint8) { t.w.interrupted = true }
 
 // runInline is Reactor.runInline for the op in the batch.
 func (t *turn) runInline(uint8) {
@@ -184,7 +184,7 @@ func (t *turn) runInline(uint8) {
 	t.then(task{do: toRunBatch}, task{do: toRunMine})
 }
 
-func (t *turn) runMine(uint8) { t.then(t.method("mine"), task{do: toRanMine}) }
+func (t *turn) runMine(uint8) { t.then(t.method("hasMore"), task{do: toRanMine}) }
 
 func (t *turn) ranMine(uint8) {
 	mine := t.result() != 0

@@ -3,8 +3,8 @@ package reactor
 // check looks at what holds in every state.
 func (x *explorer) check(w *world) {
 	f := &w.h.fields
-	if f[fieldParked] < 0 || f[fieldUnattended] < 0 {
-		x.failf("parked is %d, unattended %d", f[fieldParked], f[fieldUnattended])
+	if f[fieldParked] < 0 || f[fieldRoomWaiters] < 0 {
+		x.failf("parked is %d, roomWaiters %d", f[fieldParked], f[fieldRoomWaiters])
 	}
 	var seen [3*maxConns + 1]bool
 	note := func(ops []opID) {
@@ -46,7 +46,7 @@ func (x *explorer) checkFinal(w *world) {
 	if w.h.len() > 0 {
 		x.failf("%v is still pending", w.h.pending[0])
 	}
-	var parked, unattended, calls int8
+	var parked, roomWaiters, calls int8
 	for i := range w.conns {
 		c := &w.conns[i]
 		for k := range c.sides {
@@ -76,7 +76,7 @@ func (x *explorer) checkFinal(w *world) {
 		case c.co.state == callWaiting && c.room > 0 && !x.sc.little:
 			x.failf("%v is not told of the room", bufferOp(uint8(i)))
 		case c.co.state == callWaiting:
-			unattended++
+			roomWaiters++
 		}
 		if c.lock != 0 {
 			x.failf("the mutex of connection %d is held", i)
@@ -89,12 +89,12 @@ func (x *explorer) checkFinal(w *world) {
 			x.failf("%s has not finished", x.sc.actors[i].name)
 		}
 	}
-	if parked != f[fieldParked] || unattended != f[fieldUnattended] {
-		x.failf("parked is %d and unattended %d, but should be %d and %d", f[fieldParked], f[fieldUnattended], parked, unattended)
+	if parked != f[fieldParked] || roomWaiters != f[fieldRoomWaiters] {
+		x.failf("parked is %d and roomWaiters %d, but should be %d and %d", f[fieldParked], f[fieldRoomWaiters], parked, roomWaiters)
 	}
 	watched := w.h.watched() != watchedByNobody
-	if watched != (calls > 0 || unattended > 0) {
-		x.failf("watcher is %d while %d calls and %d buffered writes wait", f[fieldWatcher], calls, unattended)
+	if watched != (calls > 0 || roomWaiters > 0) {
+		x.failf("watcher is %d while %d calls and %d buffered writes wait", f[fieldWatcher], calls, roomWaiters)
 	}
 	if f[fieldRunning] != 0 {
 		x.failf("the loop is said to be running")

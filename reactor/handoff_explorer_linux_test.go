@@ -35,16 +35,16 @@ type explorer struct {
 type fault uint8
 
 const (
-	faultNone       fault = iota
-	faultEnsure           // runInline does not call ensure
-	faultNudges           // a loop that ends nudges nobody
-	faultAsleep           // notify does not look at asleep
-	faultUnattended       // flushed does not count in unattended
-	faultToken            // leaderLook does not look at the token
-	faultLateReset        // the netpoller's flag is cleared after the look
-	faultEpoch            // exhausted ignores events that came meanwhile
-	faultStay             // a leader in a bubble does not take back its recall
-	faultStandIn          // standIn nudges nobody
+	faultNone        fault = iota
+	faultEnsure            // runInline does not call ensure
+	faultRechecks          // a loop that ends has nobody recheck
+	faultAsleep            // notify does not look at asleep
+	faultRoomWaiters       // flushed does not count in roomWaiters
+	faultToken             // leaderLook does not look at the token
+	faultLateReset         // the netpoller's flag is cleared after the look
+	faultEpoch             // exhausted ignores events that came meanwhile
+	faultStay              // a leader in a bubble does not take back its recall
+	faultStandIn           // standIn has nobody recheck
 )
 
 // failf notes what is wrong.
@@ -289,8 +289,8 @@ func (s *simHandoff) summary() string {
 		}
 	}
 	fmt.Fprintf(&b, " parked %d", s.fields[fieldParked])
-	if n := s.fields[fieldUnattended]; n != 0 {
-		fmt.Fprintf(&b, " unattended %d", n)
+	if n := s.fields[fieldRoomWaiters]; n != 0 {
+		fmt.Fprintf(&b, " roomWaiters %d", n)
 	}
 	for _, o := range s.pending {
 		if o != 0 {

@@ -10,43 +10,45 @@ import (
 // handoff decides who runs queued ops and who waits for events. It is one protocol
 // between four parties:
 //
-//   - a caller, who wants an op run and waits for it;
-//   - an inline submitter: a caller that runs its op, and what else is pending, itself;
-//   - the leader: a caller that waits for events while its own call waits;
-//   - the loop: the reactor's goroutine, which runs ops and waits for events as long as
+//   - a caller wants an op run and waits for it;
+//   - an inline submitter is a caller that runs its op, and what else is pending, itself;
+//   - the leader is a caller that waits for events while its own call waits;
+//   - the loop is the reactor's goroutine. It runs ops and waits for events as long as
 //     there is reason to, and ends then.
 //
 // Leader and loop are watchers. There is at most one watcher: with one call waiting it
-// is that call, with more the loop. A detour over the loop would have Go's netpoller
-// wake the loop and the loop the caller, often on another thread.
+// is that call, with more the loop. With the loop alone, a single call would take a
+// detour: Go's netpoller wakes the loop and the loop wakes the caller, often on another
+// thread.
 //
-// Everything below changes under mu. The atomic fields may be read without it; the two
-// counters change without it, too, see rule 4. The rules:
+// Everything below changes under mu. The atomic fields may be read without mu; the two
+// counters change without mu, too, see rule 4. The rules:
 //
 //  1. The loop is running, or it sleeps. While it runs, push and add only append: the
-//     loop finds the queue empty, and stops running, in one critical section (rest).
-//  2. While it does not run, push makes its caller an inline submitter, which goes on
-//     until nothing is pending. Ops queued by completions are thus run by whoever caused
+//     loop finds the queue empty, and stops running, in one critical section (decide).
+//  2. While the loop does not run, push makes its caller an inline submitter, which goes
+//     on until nothing is pending. So ops queued by completions are run by whoever caused
 //     them.
-//  3. Whoever leaves an op to others asks call, in the critical section that appends it or
-//     finds it pending, who has to run it, whatever the state is by then: a loop that
-//     runs will; one that sleeps is marked running and kicked; a leader is recalled and
-//     kicked; without a watcher, the loop is started. The state cannot change between
-//     the answer and the mark, so nobody else has to look again.
-//  4. A caller that sleeps is counted in parked, before it looks at watcher; a coalescer
-//     that waits for room, which no call need wait for, in unattended, before its runner
-//     looks. A watcher that leaves sets watcher to nobody before it looks at both (leave,
-//     rest). So one of the two sees the other: the caller leads, or the loop is started.
-//  5. The loop also ends with one caller parked that could lead. It then nudges that
-//     caller, who goes through rule 4 again. A caller that no nudge reaches, because its
-//     op is with an inline submitter, is that submitter's to look after, see ensure.
+//  3. Whoever leaves an op to others asks call who has to run it. It does so in the
+//     critical section that appends the op or finds it pending. A loop that runs will run
+//     the op. A loop that sleeps is marked running and woken. A leader is recalled and
+//     woken. Without a watcher, the loop is started. The state cannot change between the
+//     answer and the mark, so nobody has to look again.
+//  4. A caller that sleeps is counted in parked before it looks at watcher. A coalescer
+//     that waits for room, for which no call need wait, is counted in roomWaiters before
+//     its runner looks. A watcher that leaves sets watcher to nobody before it looks at
+//     both counters (leave, decide). So one of the two sees the other: the caller leads,
+//     or the loop is started.
+//  5. The loop also ends with one caller parked that could lead. It then has that caller
+//     recheck, that is, go through rule 4 again. A caller whose op is with an inline
+//     submitter cannot recheck. That submitter looks after it, see ensure.
 //  6. Whoever wakes the last parked caller of a loop that sleeps has the loop end: there
 //     is no goroutine without a call that waits.
 //
-// Readiness has its own half of the protocol, in Reactor.wait: the netpoller's
-// flag for the epoll descriptor is cleared, then the descriptor is polled, and
-// only then does the watcher sleep. An event before the poll is found by it, one
-// after it sets the flag.
+// Readiness has its own half of the protocol, in pollSet.wait: the netpoller's flag for
+// the epoll descriptor is cleared, then the descriptor is polled, and only then does the
+// watcher sleep. An event before the poll is found by it; an event after the poll sets
+// the flag.
 //
 // handoff_linux_test.go runs every interleaving of these steps.
 type handoff struct {
@@ -56,10 +58,10 @@ type handoff struct {
 	lonely  int  // how many times in a row the loop went to sleep with one call parked
 	limit   int  // how many times it may
 
-	watcher    atomic.Uint32 // who waits for events
-	recalled   atomic.Bool   // the leader shall run what is pending
-	parked     atomic.Int32  // calls that sleep or are about to, without the leader's
-	unattended atomic.Int32  // coalescers that wait for room
+	watcher     atomic.Uint32 // who waits for events
+	recalled    atomic.Bool   // the leader shall run what is pending
+	parked      atomic.Int32  // calls that sleep or are about to, without the leader's
+	roomWaiters atomic.Int32  // coalescers that wait for room
 
 	closing bool  // the reactor waits for its last watcher to leave
 	left    token // put by that watcher
@@ -76,13 +78,13 @@ const (
 type signal uint8
 
 const (
-	nothing   signal = iota
-	kick             // the watcher: it may sleep
-	startLoop        // which is marked as watching, and running, already
+	nothing     signal = iota
+	wakeWatcher        // the watcher: it may sleep
+	startLoop          // which is marked as watching, and running, already
 )
 
 // push queues ops, or, if it reports true, leaves them to the caller as an inline
-// submitter: it must run them and then everything take returns while mine says so.
+// submitter: it must run them and then everything take returns while hasMore says so.
 func (h *handoff) push(ops ...*op) (inline bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -126,10 +128,10 @@ func (h *handoff) call() signal {
 		return nothing
 	case h.watcher.Load() == watchedByLoop:
 		h.running = true
-		return kick
+		return wakeWatcher
 	case h.watcher.Load() == watchedByLeader:
 		h.recalled.Store(true)
-		return kick
+		return wakeWatcher
 	default:
 		return h.start()
 	}
@@ -187,10 +189,10 @@ func (h *handoff) retire() { h.parked.Add(1) }
 
 // lacksRoom counts a coalescer that waits for room from now on. The caller runs its op,
 // and looks who watches afterwards: rule 4.
-func (h *handoff) lacksRoom() { h.unattended.Add(1) }
+func (h *handoff) lacksRoom() { h.roomWaiters.Add(1) }
 
-// hasRoom is attended for a watcher, or for whoever makes a watcher look again.
-func (h *handoff) hasRoom() { h.unattended.Add(-1) }
+// hasRoom is foundRoom for a watcher, or for whoever makes a watcher look again.
+func (h *handoff) hasRoom() { h.roomWaiters.Add(-1) }
 
 // length returns the number of ops pending.
 func (h *handoff) length() int {
@@ -199,18 +201,18 @@ func (h *handoff) length() int {
 	return h.pending.len()
 }
 
-// mine reports whether an inline submitter has more to run: what is pending while the
+// hasMore reports whether an inline submitter has more to run: what is pending while the
 // loop does not run.
-func (h *handoff) mine() bool {
+func (h *handoff) hasMore() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.running && h.pending.len() > 0
 }
 
-// wake marks the loop as running, before it looks at its first event. An
+// resume marks the loop as running, before it looks at its first event. An
 // inline submitter that is still at work shares the queue with it: each op
 // is taken by exactly one of them.
-func (h *handoff) wake() {
+func (h *handoff) resume() {
 	h.mu.Lock()
 	h.running = true
 	h.mu.Unlock()
@@ -221,19 +223,19 @@ type verdict uint8
 
 const (
 	goOn  verdict = iota // there is an op after all
-	sleep                // until an event or a kick
+	sleep                // until an event or an interrupt
 	end                  // there is nothing to watch for, or a caller that can
 )
 
-// rest says what the loop does next, and marks it so. mayLead says that one caller may
+// decide says what the loop does next, and marks it so. mayLead says that one caller may
 // watch in its place.
-func (h *handoff) rest(mayLead bool) verdict {
+func (h *handoff) decide(mayLead bool) verdict {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.pending.len() > 0 {
 		return goOn
 	}
-	if h.parked.Load() > 1 || h.unattended.Load() > 0 {
+	if h.parked.Load() > 1 || h.roomWaiters.Load() > 0 {
 		h.lonely = 0
 		h.running = false
 		return sleep
@@ -243,7 +245,7 @@ func (h *handoff) rest(mayLead bool) verdict {
 	if parked == 1 {
 		h.lonely++
 	}
-	if h.unattended.Load() > 0 || parked > 1 || parked == 1 && (h.lonely < h.limit || !mayLead) {
+	if h.roomWaiters.Load() > 0 || parked > 1 || parked == 1 && (h.lonely < h.limit || !mayLead) {
 		h.watcher.Store(watchedByLoop)
 		h.running = false
 		return sleep
@@ -286,13 +288,13 @@ func (h *handoff) stay() {
 	h.mu.Unlock()
 }
 
-// leave ends the leader's turn. company says that it was not the only one to wait:
-// then the loop is started in any case, for what those do next makes a batch.
-func (h *handoff) leave(company bool) signal {
+// leave ends the leader's turn. others says that it was not the only call to wait: then
+// the loop is started in any case, for what those calls do next makes a batch.
+func (h *handoff) leave(others bool) signal {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watcher.Store(watchedByNobody) // before the counters are read: rule 4
-	if company && !h.closing {
+	if others && !h.closing {
 		return h.start()
 	}
 	if s := h.look(); s != nothing {
@@ -302,10 +304,9 @@ func (h *handoff) leave(company bool) signal {
 	return nothing
 }
 
-// ensure is for whoever may have left a call parked or a coalescer unattended
-// without a watcher.
+// ensure is for whoever may have left a call or a coalescer waiting without a watcher.
 func (h *handoff) ensure() signal {
-	if h.watcher.Load() != watchedByNobody || h.parked.Load() == 0 && h.unattended.Load() == 0 {
+	if h.watcher.Load() != watchedByNobody || h.parked.Load() == 0 && h.roomWaiters.Load() == 0 {
 		return nothing
 	}
 	h.mu.Lock()
@@ -315,14 +316,14 @@ func (h *handoff) ensure() signal {
 
 // look starts the loop if nobody watches and there is a reason to. mu is held.
 func (h *handoff) look() signal {
-	if h.watcher.Load() != watchedByNobody || h.pending.len() == 0 && h.parked.Load() == 0 && h.unattended.Load() == 0 {
+	if h.watcher.Load() != watchedByNobody || h.pending.len() == 0 && h.parked.Load() == 0 && h.roomWaiters.Load() == 0 {
 		return nothing
 	}
 	return h.start()
 }
 
-// woken is called for each parked caller that was woken: rule 6. It asks for a kick
-// at most.
+// woken is called for each parked caller that was woken: rule 6. It returns nothing or
+// wakeWatcher.
 func (h *handoff) woken() signal {
 	if h.parked.Add(-1) > 0 {
 		return nothing
@@ -330,9 +331,9 @@ func (h *handoff) woken() signal {
 	return h.idle()
 }
 
-// attended says that a coalescer waits for room no longer.
-func (h *handoff) attended() signal {
-	if h.unattended.Add(-1) > 0 {
+// foundRoom says that a coalescer waits for room no longer.
+func (h *handoff) foundRoom() signal {
+	if h.roomWaiters.Add(-1) > 0 {
 		return nothing
 	}
 	return h.idle()
@@ -340,13 +341,13 @@ func (h *handoff) attended() signal {
 
 // idle has a loop end that sleeps and has nothing to watch for.
 func (h *handoff) idle() signal {
-	h.mu.Lock() // rest stores watchedByNobody for a moment, so a look without it would tell nothing
+	h.mu.Lock() // decide stores watchedByNobody for a moment, so a look without it would tell nothing
 	defer h.mu.Unlock()
-	if h.watcher.Load() != watchedByLoop || h.running || h.parked.Load() > 0 || h.unattended.Load() > 0 {
+	if h.watcher.Load() != watchedByLoop || h.running || h.parked.Load() > 0 || h.roomWaiters.Load() > 0 {
 		return nothing
 	}
 	h.running = true
-	return kick
+	return wakeWatcher
 }
 
 // waiting returns how many calls sleep, the leader's included.
@@ -358,9 +359,9 @@ func (h *handoff) waiting() int {
 	return n
 }
 
-// close has nobody watch any more, and reports whether there is a watcher: then the
-// caller kicks it and waits until it has left. Calls may still be about to park, or parked,
-// whose ends are decided, but who have not been woken yet.
+// close has nobody watch any more, and reports whether there is a watcher. If so, the
+// caller interrupts it and waits until it has left. Calls may still be parked, or about to
+// be, whose ends are decided but who have not been woken yet.
 func (h *handoff) close() (watched bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

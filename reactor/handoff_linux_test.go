@@ -69,30 +69,30 @@ func TestExplorerFindsFaults(t *testing.T) {
 		{name: "park does not look at watcher", scenario: "two readers", edits: []edit{
 			{"park", "h.watcher.Load() == watchedByNobody", "false"},
 		}},
-		{name: "a loop that ends nudges nobody", scenario: "two readers, limit 1", fault: faultNudges},
+		{name: "a loop that ends has nobody recheck", scenario: "two readers, limit 1", fault: faultRechecks},
 		{name: "notify does not look at asleep", scenario: "a reader is interrupted", fault: faultAsleep},
-		{name: "flushed does not count in unattended", scenario: "a buffered write that waits for ever", fault: faultUnattended},
+		{name: "flushed does not count in roomWaiters", scenario: "a buffered write that waits for ever", fault: faultRoomWaiters},
 		{name: "leaderLook does not look at the token", scenario: "a reader is interrupted", fault: faultToken},
 		{name: "the flag is cleared after the look", scenario: "one reader", fault: faultLateReset},
 		{name: "exhausted ignores events", scenario: "two readers that try first", fault: faultEpoch},
 		{name: "a leader in a bubble stays recalled", scenario: "a reader in a bubble for ever, a buffered write outside", fault: faultStay},
-		{name: "standIn nudges nobody", scenario: "a buffered write in a bubble, a reader outside", fault: faultStandIn},
+		{name: "standIn has nobody recheck", scenario: "a buffered write in a bubble, a reader outside", fault: faultStandIn},
 
 		{name: "leave reads the counters first", scenario: "two readers", edits: []edit{
-			{"leave", "h.watcher.Store(watchedByNobody)", "others := h.pending.len() > 0 || h.parked.Load() > 0 || h.unattended.Load() > 0\nh.watcher.Store(watchedByNobody)"},
+			{"leave", "h.watcher.Store(watchedByNobody)", "others := h.pending.len() > 0 || h.parked.Load() > 0 || h.roomWaiters.Load() > 0\nh.watcher.Store(watchedByNobody)"},
 			{"leave", "if s := h.look(); s != nothing {\n\t\treturn s", "if others {\nreturn h.start()"},
 		}},
 		{name: "call lets a loop sleep", scenario: "a write is added while the loop sleeps", edits: []edit{
-			{"call", "h.running = true\n\t\treturn kick", "h.running = true\nreturn nothing"},
+			{"call", "h.running = true\n\t\treturn wakeWatcher", "h.running = true\nreturn nothing"},
 		}},
 		{name: "call does not mark a loop", scenario: "a write is added while the loop sleeps", edits: []edit{
-			{"call", "h.running = true\n\t\treturn kick", "return kick"},
+			{"call", "h.running = true\n\t\treturn wakeWatcher", "return wakeWatcher"},
 		}},
 		{name: "call does not recall a leader", scenario: "a write is added while a leader sleeps", edits: []edit{
 			{"call", "h.recalled.Store(true)", ""},
 		}},
 		{name: "call lets a leader sleep", scenario: "a write is added while a leader sleeps", edits: []edit{
-			{"call", "h.recalled.Store(true)\n\t\treturn kick", "h.recalled.Store(true)\nreturn nothing"},
+			{"call", "h.recalled.Store(true)\n\t\treturn wakeWatcher", "h.recalled.Store(true)\nreturn nothing"},
 		}},
 		{name: "delegate leaves ops to nobody", scenario: "a short write, no rounds", edits: []edit{
 			{"delegate", "return h.call()", "return nothing"},
@@ -101,14 +101,14 @@ func TestExplorerFindsFaults(t *testing.T) {
 			{"woken", "return h.idle()", "return nothing"},
 		}},
 		{name: "attended lets a loop sleep", scenario: "a buffered write finds room by itself", edits: []edit{
-			{"attended", "return h.idle()", "return nothing"},
+			{"foundRoom", "return h.idle()", "return nothing"},
 		}},
-		{name: "idle takes what rest stores for a moment for the truth", scenario: "two readers", edits: []edit{
+		{name: "idle takes what decide stores for a moment for the truth", scenario: "two readers", edits: []edit{
 			{"idle", "h.mu.Lock()", "if h.watcher.Load() != watchedByLoop {\nreturn nothing\n}\nh.mu.Lock()"},
 		}},
 		{name: "the loop decides in one section and leaves in the next", scenario: "requests and answers", edits: []edit{
 			{"add", "h.pending.push(o)", "h.pending.push(o)\nh.mu.Unlock()\nh.mu.Lock()"},
-			{"rest", "h.watcher.Store(watchedByNobody)", "h.mu.Unlock()\nh.mu.Lock()\nh.watcher.Store(watchedByNobody)"},
+			{"decide", "h.watcher.Store(watchedByNobody)", "h.mu.Unlock()\nh.mu.Lock()\nh.watcher.Store(watchedByNobody)"},
 		}},
 		{name: "a leader leaves ops behind", scenario: "a write is added while a leader leaves", edits: []edit{
 			{"look", "h.pending.len() == 0 && ", ""},
@@ -117,7 +117,7 @@ func TestExplorerFindsFaults(t *testing.T) {
 			{"close", "h.watcher.Store(watchedNoMore)", ""},
 		}},
 		{name: "a watcher does not say that it has left", scenario: "close while two readers wait", edits: []edit{
-			{"rest", "h.gone()", ""},
+			{"decide", "h.gone()", ""},
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import gotoken "go/token"
 
 // methodNames are the methods of handoff that the actors call.
 var methodNames = [...]string{
-	"push", "requeue", "add", "delegate", "take", "length", "mine", "wake", "rest", "stepDown", "lead", "stay", "leave",
-	"ensure", "woken", "attended", "close", "park", "retire",
+	"push", "requeue", "add", "delegate", "take", "length", "hasMore", "resume", "decide", "stepDown", "lead", "stay", "leave",
+	"ensure", "woken", "foundRoom", "close", "park", "retire",
 }
 
 // method is the task of calling a method of handoff.
@@ -129,7 +129,7 @@ func (x *explorer) visible(h *simHandoff, a *actor, in *instr, me uint8) bool {
 		return in.do != doLoad || h.mu != me // it changes under mu only
 	case fieldRecalled:
 		return a.role != roleLeader && h.fields[fieldWatcher] == int8(watchedByLeader) // the leader looks at it
-	case fieldUnattended:
+	case fieldRoomWaiters:
 		return x.buffers // else it does not change
 	}
 	return true
@@ -225,7 +225,7 @@ func (t *turn) returned(m uint8) {
 		if a.res != 0 {
 			a.role = roleLeader
 		}
-	case "rest":
+	case "decide":
 		if verdict(a.res) == end {
 			a.role = roleNone
 		}
@@ -245,7 +245,7 @@ func (t *turn) returned(m uint8) {
 		}
 	}
 	switch methodNames[m] {
-	case "add", "delegate", "leave", "ensure", "woken", "attended":
+	case "add", "delegate", "leave", "ensure", "woken", "foundRoom":
 		if signal(a.res) == startLoop {
 			if a.role != roleNone {
 				t.failf("a watcher is told to start the loop")
@@ -325,16 +325,16 @@ func compiled(c comparison) (after simHandoff, res int8, batch [2]opID) {
 		}
 	case "length":
 		res = int8(h.length())
-	case "mine":
-		res = number(h.mine())
+	case "hasMore":
+		res = number(h.hasMore())
 	case "park":
 		res = number(h.park())
 	case "retire":
 		h.retire()
-	case "wake":
-		h.wake()
-	case "rest":
-		res = int8(h.rest(c.param != 0))
+	case "resume":
+		h.resume()
+	case "decide":
+		res = int8(h.decide(c.param != 0))
 	case "stepDown":
 		res = number(h.stepDown())
 	case "lead":
@@ -347,8 +347,8 @@ func compiled(c comparison) (after simHandoff, res int8, batch [2]opID) {
 		res = int8(h.ensure())
 	case "woken":
 		res = int8(h.woken())
-	case "attended":
-		res = int8(h.attended())
+	case "foundRoom":
+		res = int8(h.foundRoom())
 	case "close":
 		res = number(h.close())
 	}
@@ -362,7 +362,7 @@ func (s *simHandoff) loadInto(h *handoff, pending []*op) {
 	h.watcher.Store(uint32(s.fields[fieldWatcher]))
 	h.recalled.Store(s.fields[fieldRecalled] != 0)
 	h.parked.Store(int32(s.fields[fieldParked]))
-	h.unattended.Store(int32(s.fields[fieldUnattended]))
+	h.roomWaiters.Store(int32(s.fields[fieldRoomWaiters]))
 	h.running = s.fields[fieldRunning] != 0
 	h.lonely = int(s.fields[fieldLonely])
 	h.limit = int(s.fields[fieldLimit])
@@ -384,14 +384,14 @@ func (s *simHandoff) storeFrom(h *handoff) {
 		return 0
 	}
 	s.fields = [numFields]int8{
-		fieldWatcher:    int8(h.watcher.Load()),
-		fieldRecalled:   number(h.recalled.Load()),
-		fieldParked:     int8(h.parked.Load()),
-		fieldUnattended: int8(h.unattended.Load()),
-		fieldRunning:    number(h.running),
-		fieldLonely:     int8(h.lonely),
-		fieldLimit:      int8(h.limit),
-		fieldClosing:    number(h.closing),
+		fieldWatcher:     int8(h.watcher.Load()),
+		fieldRecalled:    number(h.recalled.Load()),
+		fieldParked:      int8(h.parked.Load()),
+		fieldRoomWaiters: int8(h.roomWaiters.Load()),
+		fieldRunning:     number(h.running),
+		fieldLonely:      int8(h.lonely),
+		fieldLimit:       int8(h.limit),
+		fieldClosing:     number(h.closing),
 	}
 	s.left = h.left.has()
 }

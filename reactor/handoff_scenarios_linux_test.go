@@ -12,7 +12,7 @@ type scenario struct {
 	ahead    int            // so many actors, from the first on, go as far as they can before the others start
 	forever  uint8          // the sides, as bits, whose calls may wait for good
 	units    int8           // what an unbuffered Write sends, and how much room is made
-	crowd    bool           // there are more descriptors than may be nudged
+	crowd    bool           // there are more descriptors than are asked to recheck
 	timed    bool           // calls have deadlines that pass
 	acceptor bool           // the calls are Accepts
 	lateFlag bool           // Go's netpoller sees events after they have happened

@@ -20,7 +20,7 @@ const (
 	fieldWatcher field = iota
 	fieldRecalled
 	fieldParked
-	fieldUnattended
+	fieldRoomWaiters
 	fieldRunning // mu guards this and the rest
 	fieldLonely
 	fieldLimit
@@ -28,10 +28,10 @@ const (
 	numFields
 )
 
-var fieldNames = [numFields]string{"watcher", "recalled", "parked", "unattended", "running", "lonely", "limit", "closing"}
+var fieldNames = [numFields]string{"watcher", "recalled", "parked", "roomWaiters", "running", "lonely", "limit", "closing"}
 
 // atomic reports whether f may be accessed without mu.
-func (f field) atomic() bool { return f <= fieldUnattended }
+func (f field) atomic() bool { return f <= fieldRoomWaiters }
 
 // opcode is what an instr does.
 type opcode uint8

@@ -31,7 +31,7 @@ func (t *turn) pop() (k task) {
 }
 
 // maxLoops bounds the loops that are there at once: one that watches, and those that
-// have ended and nudge calls. Without a bound, the latter could become ever more.
+// have ended and have calls recheck. Without a bound, the latter could become ever more.
 const maxLoops = 2
 
 // slot returns a place for a loop, nil if there is none.

@@ -26,7 +26,7 @@ func (t *turn) prepareRead(side uint8) {
 	t.then(task{toLook, side})
 }
 
-// look is the beginning of leaderLook and of lookOrRest.
+// look is the beginning of leaderLook and of lookOrDecide.
 func (t *turn) look(side uint8) {
 	switch {
 	case t.collect():
@@ -40,7 +40,7 @@ func (t *turn) look(side uint8) {
 		if t.sc.crowd {
 			t.a.param = 0
 		}
-		t.then(t.method("rest"), task{do: toRested})
+		t.then(t.method("decide"), task{do: toDecided})
 	}
 }
 
@@ -110,7 +110,7 @@ func (t *turn) back(side uint8) {
 }
 
 // waited is alarms.waited with an error.
-func (t *turn) waited(uint8) { t.w.kicked, t.a.err = false, false }
+func (t *turn) waited(uint8) { t.w.interrupted, t.a.err = false, false }
 
 // The next ones are Reactor.lead after the Read.
 
@@ -123,7 +123,7 @@ func (t *turn) leadBack(side uint8) {
 }
 
 func (t *turn) lookCompany(side uint8) {
-	t.a.company = t.w.h.fields[fieldParked] > 0
+	t.a.others = t.w.h.fields[fieldParked] > 0
 	t.then(task{do: toRunAll}, task{toDecide, side})
 	t.fireAlarms()
 	t.dispatch()
@@ -139,10 +139,10 @@ func (t *turn) decide(side uint8) {
 
 func (t *turn) decideRecall(side uint8) {
 	switch {
-	case t.w.h.fields[fieldRecalled] == 0 && !t.a.company:
+	case t.w.h.fields[fieldRecalled] == 0 && !t.a.others:
 		t.then(task{toLead, side})
 	case t.bubble():
-		t.a.company = false
+		t.a.others = false
 		t.then(task{do: toRunAll}, task{toLead, side})
 		if t.fault != faultStay {
 			t.then(t.method("stay"))
@@ -155,10 +155,10 @@ func (t *turn) decideRecall(side uint8) {
 }
 
 func (t *turn) leave() {
-	if t.a.company {
+	if t.a.others {
 		t.a.param = 1
 	}
-	t.a.company = false
+	t.a.others = false
 	t.then(t.method("leave"), task{do: toObey})
 }
 
@@ -200,8 +200,8 @@ func (t *turn) finishPass() {
 	t.dispatch()
 }
 
-// rested is lookOrRest after handoff.rest.
-func (t *turn) rested(uint8) {
+// decided is lookOrDecide after handoff.decide.
+func (t *turn) decided(uint8) {
 	switch verdict(t.result()) {
 	case goOn:
 		t.back(0)
@@ -209,8 +209,8 @@ func (t *turn) rested(uint8) {
 		t.a.slept = true
 		t.sleep(0)
 	case end:
-		if t.fault != faultNudges {
-			t.then(task{do: toNudges})
+		if t.fault != faultRechecks {
+			t.then(task{do: toRechecks})
 		}
 		t.then(task{do: toReadUnlock})
 	}
@@ -227,7 +227,7 @@ func (t *turn) loopBack(uint8) {
 		t.then(task{do: toWaited})
 	}
 	if t.a.slept {
-		t.then(t.method("wake"))
+		t.then(t.method("resume"))
 	}
 	t.a.slept = false
 }
@@ -247,27 +247,27 @@ func (t *turn) stoodDown(uint8) {
 	case t.result() == 0:
 		t.then(task{do: toStandIn})
 	case t.fault != faultStandIn:
-		t.then(task{do: toNudges})
+		t.then(task{do: toRechecks})
 	}
 }
 
-// nudges is Reactor.nudgeAll, if a call is parked.
-func (t *turn) nudges(uint8) {
+// rechecks is Reactor.recheckAll, if a call is parked.
+func (t *turn) rechecks(uint8) {
 	if t.w.h.fields[fieldParked] > 0 {
 		for c := t.sc.conns; c > 0; c-- {
-			t.then(task{toNudge, uint8(c - 1)})
+			t.then(task{toRecheck, uint8(c - 1)})
 		}
 	}
 }
 
-// nudge is FD.nudge.
-func (t *turn) nudge(c uint8) {
+// recheck is FD.recheck.
+func (t *turn) recheck(c uint8) {
 	t.conn(c).lock = uint8(t.i) + 1
-	t.then(task{toNudgeWriter, c})
+	t.then(task{toRecheckWriter, c})
 	t.recheckSide(2 * c)
 }
 
-func (t *turn) nudgeWriter(c uint8) {
+func (t *turn) recheckWriter(c uint8) {
 	t.then(task{toUnlock, c})
 	t.recheckSide(2*c + 1)
 }
@@ -319,7 +319,7 @@ func (t *turn) flushOnEvent(i uint8) {
 	c.lock = 0
 	if c.co.state == callWaiting {
 		c.co.state.move(callQueued)
-		t.w.h.fields[fieldUnattended]--
+		t.w.h.fields[fieldRoomWaiters]--
 		t.ready(bufferOp(i))
 	}
 }

@@ -14,13 +14,13 @@ type world struct {
 	conns  [maxConns]simConn
 	actors [maxActors]actor
 
-	asleep uint8 // Reactor.leader.asleep: the leader's side, plus 1
-	reader uint8 // the actor in a Read of the epoll descriptor, plus 1
-	flag   bool  // Go's netpoller has seen the epoll descriptor become readable
-	edge   bool  // it has become readable, and the netpoller has not seen it yet
-	kicked bool  // alarms.kicked: the epoll descriptor's deadline is in the past
-	late   bool  // the time of all deadlines has passed
-	freed  bool  // Reactor.free has been called
+	asleep      uint8 // Reactor.leader.asleep: the leader's side, plus 1
+	reader      uint8 // the actor in a Read of the epoll descriptor, plus 1
+	flag        bool  // Go's netpoller has seen the epoll descriptor become readable
+	edge        bool  // it has become readable, and the netpoller has not seen it yet
+	interrupted bool  // alarms.interrupted: the epoll descriptor's deadline is in the past
+	late        bool  // the time of all deadlines has passed
+	freed       bool  // Reactor.free has been called
 }
 
 // simHandoff is a handoff.
@@ -143,7 +143,7 @@ type actor struct {
 	looked  bool            // as in Reactor.loop
 	slept   bool            // loopWait.verdict is sleep
 	err     bool            // the wait ended with an error
-	company bool            // as in Reactor.lead
+	others  bool            // as in Reactor.lead
 }
 
 // task is something to be done, with what.
@@ -174,7 +174,7 @@ func (w *world) expired(s *simSide) bool { return s.past || s.timed && w.late }
 
 // overdue says that the deadline of the epoll descriptor has passed.
 func (w *world) overdue() bool {
-	if w.kicked {
+	if w.interrupted {
 		return true
 	}
 	for c := range w.conns {

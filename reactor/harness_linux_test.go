@@ -74,7 +74,7 @@ func newReactorWith(t testing.TB, cfg Config) *Reactor {
 // blocking socket. The reactor watches a already, as if it had waited before.
 func tcpPair(t testing.TB, r *Reactor) (a *FD, b int) {
 	t.Helper()
-	a, b = freshPair(t, r)
+	a, b = unregisteredPair(t, r)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.register(fdEvents); err != nil {
@@ -99,8 +99,8 @@ func watchedByEpoll(t testing.TB, r *Reactor, sysfd int) bool {
 	return false
 }
 
-// freshPair is tcpPair for an a that has never waited.
-func freshPair(t testing.TB, r *Reactor) (a *FD, b int) {
+// unregisteredPair is tcpPair for an a that has never waited.
+func unregisteredPair(t testing.TB, r *Reactor) (a *FD, b int) {
 	t.Helper()
 	as, b := sockettest.Pair(t)
 	a, err := r.NewFD(as, true)

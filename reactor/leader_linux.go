@@ -40,7 +40,7 @@ func (r *Reactor) notify(c *waiter) {
 		s.ready()
 		r.obey(signal)
 	} else if r.leader.isAsleep(c) {
-		r.obey(kick)
+		r.obey(wakeWatcher)
 	}
 }
 
@@ -55,28 +55,28 @@ func (r *Reactor) lead(c *waiter) (over bool) {
 		r.leader.asleep.Store(nil)
 		sysmon.keep()
 		r.alarms.waited(err)
-		company := r.hasParked()
+		others := r.hasParked()
 		r.dispatch()
 		own := r.firstReader() == c
 		r.fireAlarms()
 		r.runAll()
-		if company && !own {
+		if others && !own {
 			yield() // to whom it has woken: what came for them has come first
 		}
 		switch {
 		case c.token.take():
-			r.obey(r.leave(company))
+			r.obey(r.leave(others))
 			return true
-		case r.isRecalled() || company:
+		case r.isRecalled() || others:
 			if inBubble() { // where no loop can be started
 				r.stay()
 				r.runAll()
 				continue
 			}
-			// It has company, so it should sleep and not watch. Since it is parked now,
+			// It has others, so it should sleep and not watch. Since it is parked now,
 			// the loop is started.
 			r.retire()
-			r.obey(r.leave(company))
+			r.obey(r.leave(others))
 			return false
 		}
 	}
@@ -90,8 +90,8 @@ func (r *Reactor) leaderLook(uintptr) (over bool) {
 // obey does what a method of handoff asks for. No lock may be held.
 func (r *Reactor) obey(s signal) {
 	switch s {
-	case kick:
-		r.alarms.kick()
+	case wakeWatcher:
+		r.alarms.interrupt()
 	case startLoop:
 		if inBubble() {
 			r.standIn()

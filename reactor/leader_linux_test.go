@@ -18,7 +18,7 @@ import (
 )
 
 // TestWatchersChange runs connections that are now alone on their reactor, now
-// in company, so that the reactor's goroutine and leaders take turns watching all
+// in others, so that the reactor's goroutine and leaders take turns watching all
 // the time, while deadlines and other callers interfere. A lost wake-up hangs it.
 func TestWatchersChange(t *testing.T) {
 	t.Run("direct", func(t *testing.T) { testWatchersChange(t, 0) })
@@ -201,7 +201,7 @@ func awaitLeader(t testing.TB, r *Reactor, c *waiter) {
 	}
 }
 
-// awaitLoop waits until the reactor's goroutine is asleep. If a leader has company, it
+// awaitLoop waits until the reactor's goroutine is asleep. If a leader has others, it
 // is made to notice.
 func awaitLoop(t testing.TB, r *Reactor) {
 	t.Helper()
@@ -214,7 +214,7 @@ func awaitLoop(t testing.TB, r *Reactor) {
 		asleep := r.watcher.Load() == watchedByLoop && !r.running
 		r.handoff.mu.Unlock()
 		if recall {
-			r.alarms.kick()
+			r.alarms.interrupt()
 		}
 		return asleep
 	}
@@ -288,7 +288,7 @@ func TestNobodyWaitsForBufferedWrites(t *testing.T) {
 			engines(t, func(t *testing.T, kind engine.Kind) {
 				r := newReactor(t, kind)
 				r.limit = 1
-				fd, peer := freshPair(t, r)
+				fd, peer := unregisteredPair(t, r)
 				if err := fd.SetWriteBuffering(len(want) + 1); err != nil {
 					t.Fatal(err)
 				}
@@ -301,7 +301,7 @@ func TestNobodyWaitsForBufferedWrites(t *testing.T) {
 					t.Errorf("%d bytes of %d arrived, %v", n, len(want), err)
 				}
 				within(t, "the end", func() {
-					for r.unattended.Load() != 0 {
+					for r.roomWaiters.Load() != 0 {
 						runtime.Gosched()
 					}
 				})

@@ -264,7 +264,7 @@ func (l *Listener) SetDeadline(t time.Time) error {
 // alarmed implements eventHandler.
 func (l *Listener) alarmed(w *waiter) {
 	l.mu.Lock()
-	wake := w.rung(l.r)
+	wake := w.alarmed(l.r)
 	l.mu.Unlock()
 	if wake {
 		l.r.notify(w)

@@ -52,11 +52,11 @@ type loopWait struct {
 
 func newLoopWait(r *Reactor) *loopWait {
 	w := &loopWait{r: r}
-	w.look = w.lookOrRest
+	w.look = w.lookOrDecide
 	return w
 }
 
-// forEvents parks the loop until there are events or until it is kicked, unless ops
+// forEvents parks the loop until there are events or until it is interrupted, unless ops
 // are pending, and handles the events. It reports whether the loop still watches. On
 // return it is running, or has ended.
 func (w *loopWait) forEvents() (watching bool) {
@@ -68,20 +68,20 @@ func (w *loopWait) forEvents() (watching bool) {
 		return false
 	case sleep:
 		sysmon.keep()
-		r.wake()
+		r.resume()
 	}
 	r.alarms.waited(err)
 	r.dispatch()
 	return true
 }
 
-// lookOrRest is pollSet.wait's look. It reports whether the wait is over.
-func (w *loopWait) lookOrRest(uintptr) (over bool) {
+// lookOrDecide is pollSet.wait's look. It reports whether the wait is over.
+func (w *loopWait) lookOrDecide(uintptr) (over bool) {
 	r := w.r
 	if found := r.poll.collect(maxEvents); found > 0 || w.verdict == sleep {
 		return found > 0
 	}
-	if w.verdict = r.rest(r.poll.slots.count() <= maxRechecks); w.verdict == sleep {
+	if w.verdict = r.decide(r.poll.slots.count() <= maxRechecks); w.verdict == sleep {
 		r.n.parks.Add(1)
 	}
 	return w.verdict != sleep

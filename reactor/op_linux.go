@@ -9,10 +9,10 @@ type op struct {
 	engine.Op
 	owner opOwner
 
-	// late has the owner's prepare called right before the submission.
-	late bool
-	// now says, of a Recv, that there is something to receive, as far as is known.
-	now bool
+	// prepares has the owner's prepare called right before the submission.
+	prepares bool
+	// hasData says, of a Recv, that there is something to receive, as far as is known.
+	hasData bool
 	// epoch is the readiness epoch when the op was queued, see waiter.
 	epoch uint32
 }
@@ -38,6 +38,6 @@ func (o *op) init(owner opOwner, kind engine.OpKind, sysfd int) {
 	o.owner = owner
 }
 
-// asked reports whether a caller waits for o to be run, not for the socket. Such a
+// immediate reports whether a caller waits for o to be run, not for the socket. Such a
 // caller gains from running o itself, see writePolicy.
-func (o *op) asked() bool { return o.Kind == engine.Send || o.Kind == engine.Sendmsg || o.now }
+func (o *op) immediate() bool { return o.Kind == engine.Send || o.Kind == engine.Sendmsg || o.hasData }

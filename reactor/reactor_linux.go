@@ -135,7 +135,7 @@ func (r *Reactor) Close() error {
 	r.poll.slots.awaitEmpty()
 	r.leftovers.discard()
 	if r.handoff.close() {
-		r.alarms.kick()
+		r.alarms.interrupt()
 		r.left.wait()
 	}
 	r.alarms.end()

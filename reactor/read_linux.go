@@ -102,8 +102,8 @@ func (fd *FD) nextRead() step {
 		// whose doubling would be most of what an idle connection takes.
 		s.ready = false
 	}
-	s.op.now = fd.registered && s.ready
-	if s.op.now && !fd.ahead.lease && fd.r.policy.directRead() {
+	s.op.hasData = fd.registered && s.ready
+	if s.op.hasData && !fd.ahead.lease && fd.r.policy.directRead() {
 		direct, s.op.Pooled = true, false
 	}
 	s.n = 0

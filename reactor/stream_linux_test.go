@@ -928,7 +928,7 @@ func TestNoAllocations(t *testing.T) {
 		}); n != 0 {
 			t.Errorf("setting a past deadline and none allocates %v times", n)
 		}
-		// With two calls parked, the loop stays. Each kick makes it go round once.
+		// With two calls parked, the loop stays. Each interrupt makes it go round once.
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		for range 2 {
@@ -946,7 +946,7 @@ func TestNoAllocations(t *testing.T) {
 		awaitLoop(t, r)
 		parks := r.n.parks.Load()
 		if n := testing.AllocsPerRun(50, func() {
-			r.alarms.kick()
+			r.alarms.interrupt()
 			for p := parks; p == parks; parks = r.n.parks.Load() {
 				time.Sleep(10 * time.Microsecond)
 			}

@@ -19,7 +19,7 @@ import (
 func TestFreshConnection(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
-		a, b := freshPair(t, r)
+		a, b := unregisteredPair(t, r)
 		state := func(what string, wantDirect uint64, wantWatched bool) {
 			t.Helper()
 			if n := r.Stats().Direct; n != wantDirect {
@@ -82,7 +82,7 @@ func TestFreshConnection(t *testing.T) {
 func TestFreshTinyRead(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
-		a, b := freshPair(t, r)
+		a, b := unregisteredPair(t, r)
 		go func() {
 			awaitAsleep(t, a, &a.rd)
 			if s := r.Stats(); s.Ops != 0 || s.Direct != 0 {
@@ -108,7 +108,7 @@ func TestFreshTinyRead(t *testing.T) {
 func TestFreshBuffered(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
-		a, b := freshPair(t, r)
+		a, b := unregisteredPair(t, r)
 		want := numbered(8 << 20)
 		if err := a.SetWriteBuffering(len(want) + 1); err != nil {
 			t.Fatal(err)
@@ -133,7 +133,7 @@ func TestFreshClose(t *testing.T) {
 			func(b int) error { _, err := sockettest.Write(b, []byte("x")); return err },
 			func(b int) error { return unix.Shutdown(b, unix.SHUT_WR) },
 		} {
-			a, b := freshPair(t, r)
+			a, b := unregisteredPair(t, r)
 			if err := before(b); err != nil {
 				t.Fatal(err)
 			}
@@ -205,7 +205,7 @@ func TestWatchFails(t *testing.T) {
 				return a.Flush()
 			},
 		} {
-			a, _ := freshPair(t, r)
+			a, _ := unregisteredPair(t, r)
 			// epoll refuses what it has already.
 			if err := unix.EpollCtl(r.poll.epfd, unix.EPOLL_CTL_ADD, int(a.sysfd), &unix.EpollEvent{Fd: int32(a.id.index), Pad: -1}); err != nil {
 				t.Fatal(err)

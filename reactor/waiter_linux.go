@@ -160,9 +160,9 @@ func (w *waiter) checkDeadline(r *Reactor) (wake bool) {
 	return true
 }
 
-// rung is called by the owner with an alarm that has gone off. wake is setDeadline's.
-func (w *waiter) rung(r *Reactor) (wake bool) {
-	r.alarms.rang(w)
+// alarmed is called by the owner with an alarm that has gone off. wake is setDeadline's.
+func (w *waiter) alarmed(r *Reactor) (wake bool) {
+	r.alarms.heard(w)
 	return w.checkDeadline(r)
 }
 

@@ -10,44 +10,44 @@ import (
 //
 // They join while that pays. The loop yields to every runnable goroutine before it runs
 // a batch. Where those compute for long, an answer that is ready would wait until the
-// last of them is done. So calls go past the batches when a batch has few of them, which
+// last of them is done. So calls bypass the batches when a batch has few of them, which
 // saves little, or when each takes the goroutines long to get to: more than
 // turnPerCall for each call in a batch above enoughCalls.
 //
-// Large writes always go past the batches.
+// Large writes always bypass the batches.
 type writePolicy struct {
-	large     int           // bytes; negative: no write goes past the batches
-	impatient atomic.Bool   // calls go past the batches
-	past      atomic.Uint64 // calls that did
+	large     int           // bytes; negative: no write bypasses the batches
+	impatient atomic.Bool   // calls bypass the batches
+	bypassed  atomic.Uint64 // calls that did
 
 	// Of the watcher.
 	spent float64 // between batches, in nanoseconds, a decaying mean
 	calls float64 // made meanwhile, a decaying mean
 }
 
-// direct reports whether a write of n bytes goes past the batches.
+// direct reports whether a write of n bytes bypasses the batches.
 func (p *writePolicy) direct(n int) bool {
 	return p.large > 0 && (n >= p.large || p.impatient.Load())
 }
 
-// directRead reports whether a read of what is there goes past the batches.
+// directRead reports whether a read of what is there bypasses the batches.
 func (p *writePolicy) directRead() bool { return p.impatient.Load() }
 
-// wentPast counts a call that went past the batches.
-func (p *writePolicy) wentPast() { p.past.Add(1) }
+// bypass counts a call that bypassed the batches.
+func (p *writePolicy) bypass() { p.bypassed.Add(1) }
 
 // loopTurn is the time between two batches of the loop.
 type loopTurn struct {
-	began time.Duration
-	past  uint64
+	began    time.Duration
+	bypassed uint64
 }
 
 // begin is called when the loop yields to the other goroutines.
-func (p *writePolicy) begin() loopTurn { return loopTurn{monotonic(), p.past.Load()} }
+func (p *writePolicy) begin() loopTurn { return loopTurn{monotonic(), p.bypassed.Load()} }
 
 // end is called when the loop is back. asked is how many calls were in the last batch.
 func (p *writePolicy) end(t loopTurn, asked int) {
-	p.turned(asked+int(p.past.Load()-t.past), monotonic()-t.began)
+	p.turned(asked+int(p.bypassed.Load()-t.bypassed), monotonic()-t.began)
 }
 
 // turned says that d has passed between two batches, and that so many calls were made
