@@ -12,9 +12,9 @@ import (
 	"github.com/netring-go/netring/internal/errjoin"
 )
 
-// tiers is what a kernel's io_uring can do for the uring engine, beyond what the engine
+// capabilities is what a kernel's io_uring can do for the uring engine, beyond what the engine
 // cannot do without.
-type tiers struct {
+type capabilities struct {
 	submitAll bool  // IORING_SETUP_SUBMIT_ALL
 	provided  bool  // the kernel chooses the buffer of a pooled Recv
 	nonempty  bool  // IORING_CQE_F_SOCK_NONEMPTY
@@ -51,7 +51,7 @@ var features = [...]Feature{
 }
 
 // without returns t without the named features, for tests.
-func (t tiers) without(names []string) (tiers, error) {
+func (t capabilities) without(names []string) (capabilities, error) {
 	for _, name := range names {
 		f := feature(slices.IndexFunc(features[:], func(f Feature) bool { return f.Name == name }))
 		switch f {
@@ -76,7 +76,7 @@ func (t tiers) without(names []string) (tiers, error) {
 
 // probed is the outcome of a probe. The process keeps a conclusive one.
 type probed struct {
-	tiers
+	capabilities
 	features []Feature
 	err      error
 }
@@ -88,9 +88,9 @@ var (
 
 // usable returns what the ring can do here. The error says why it cannot be used at
 // all.
-func usable() (tiers, error) {
+func usable() (capabilities, error) {
 	p := probe()
-	return p.tiers, p.err
+	return p.capabilities, p.err
 }
 
 // Probe reports what the uring engine uses of io_uring and whether it is there,
@@ -157,7 +157,7 @@ func runProbe() *probed {
 // trialRing returns a ring that runs ops of every kind, or nil if there is none, and
 // p.err says why.
 func (p *probed) trialRing() *uring {
-	every := tiers{submitAll: true, ops: ^opSet(0)}
+	every := capabilities{submitAll: true, ops: ^opSet(0)}
 	e, err := newURing(8, nil, every)
 	p.found(featureSubmitAll, err)
 	if errors.Is(err, unix.EINVAL) {

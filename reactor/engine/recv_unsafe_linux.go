@@ -133,11 +133,11 @@ func (t *trial) provided() (err error) {
 	if _, err := unix.Write(t.b, []byte("x")); err != nil {
 		return os.NewSyscallError("write", err)
 	}
-	t.e.tiers.provided = true
+	t.e.capabilities.provided = true
 	o := trialOp(Recv, t.a)
 	o.Pooled = true
 	res, flags, err := t.run(o)
-	t.e.tiers.provided = false
+	t.e.capabilities.provided = false
 	if err == nil && (res != 1 || flags&ioringCQEFBuffer == 0) {
 		err = fmt.Errorf("the answer is %v with flags %#x instead of 1 and a buffer", outcome(res), flags)
 	}

@@ -40,9 +40,9 @@ type uring struct {
 	smem []byte // the memory of sqes
 	bufs *bufring.Ring
 
-	// tiers is what of the kernel's features is in use. Those that fail at run time
+	// capabilities is what of the kernel's features is in use. Those that fail at run time
 	// are taken out: then stats counts them, and sys does their work.
-	tiers
+	capabilities
 	sys    syscallEngine
 	stats  Stats
 	peeked [1]byte // what demote receives into: no memory on a stack is lent to the kernel
@@ -62,7 +62,7 @@ type uring struct {
 // newURing sets up a ring for batches of up to size ops, a power of two, that
 // uses the features in t. It registers bufs, if it is not nil, where the kernel
 // can choose from them.
-func newURing(size int, bufs *bufring.Ring, t tiers) (*uring, error) {
+func newURing(size int, bufs *bufring.Ring, t capabilities) (*uring, error) {
 	var params iouring.IOURingParams
 	if t.submitAll {
 		params.Flags |= iouring.IORING_SETUP_SUBMIT_ALL
@@ -75,7 +75,7 @@ func newURing(size int, bufs *bufring.Ring, t tiers) (*uring, error) {
 		}
 		return nil, os.NewSyscallError("io_uring_setup", err)
 	}
-	e := &uring{fd: fd, tiers: t, bufs: bufs, alwaysRing: raceBuild, sys: syscallEngine{bufs}}
+	e := &uring{fd: fd, capabilities: t, bufs: bufs, alwaysRing: raceBuild, sys: syscallEngine{bufs}}
 	if err := e.mapRings(&params); err != nil {
 		return nil, errjoin.Join(err, e.Close())
 	}

@@ -30,7 +30,7 @@ func TestDemotion(t *testing.T) {
 		o.Pooled, o.Buf = tc.pooled, make([]byte, 5)
 		e.answer(o, -int32(unix.EOPNOTSUPP), 0)
 		if !o.Done || o.Result != 5 || e.stats.Demoted != 1 || e.provided && tc.kind == Recv || !tc.pooled && e.ops.has(tc.kind) {
-			t.Errorf("%+v: result %d, tiers %+v", tc, o.Result, e.tiers)
+			t.Errorf("%+v: result %d, capabilities %+v", tc, o.Result, e.capabilities)
 		}
 		got := make([]byte, 5)
 		switch {
@@ -95,7 +95,7 @@ func TestGenuineErrorIsNoDemotion(t *testing.T) {
 		t.Errorf("%v, result %d, want EINVAL", err, accept.Result)
 	}
 	if e.stats.Demoted != 0 || !e.ops.has(Accept) {
-		t.Errorf("demoted %d, tiers %+v", e.stats.Demoted, e.tiers)
+		t.Errorf("demoted %d, capabilities %+v", e.stats.Demoted, e.capabilities)
 	}
 }
 
