@@ -163,7 +163,7 @@ func awaitEvents(t testing.TB, r *Reactor) {
 
 // A reactor that once had many connections still leaves watching to a caller, when
 // few are left.
-func TestManyConnectionsOnce(t *testing.T) {
+func TestLoopEndsAfterManyConnections(t *testing.T) {
 	r := newReactor(t, engine.Syscall)
 	r.limit = 1
 	var fds []*FD
@@ -226,7 +226,7 @@ func TestManyConnectionsOnce(t *testing.T) {
 
 // A read of what is there goes past the batches, too, if those are late, and a read
 // that finds nothing waits for one.
-func TestImpatientReads(t *testing.T) {
+func TestReadsBypassLateBatches(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)

@@ -205,9 +205,9 @@ func TestResetAfterData(t *testing.T) {
 	})
 }
 
-// TestFaults injects what a kernel may answer at any time: interruptions, short
+// TestInjectedFaults injects what a kernel may answer at any time: interruptions, short
 // counts, spurious EAGAIN. No byte may be lost or doubled.
-func TestFaults(t *testing.T) {
+func TestInjectedFaults(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := tcpPair(t, r)
@@ -376,7 +376,7 @@ func TestBigWrite(t *testing.T) {
 }
 
 // TestDirectWrites has a connection with direct writes do what TestBigWrite and
-// TestFaults do.
+// TestInjectedFaults do.
 func TestDirectWrites(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)

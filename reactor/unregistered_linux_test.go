@@ -14,9 +14,9 @@ import (
 	"github.com/netring-go/netring/reactor/engine"
 )
 
-// TestFreshConnection looks at when a connection enters the epoll set: when it
+// TestUnregisteredConnection looks at when a connection enters the epoll set: when it
 // first has to wait, and not if that never happens.
-func TestFreshConnection(t *testing.T) {
+func TestUnregisteredConnection(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := unregisteredPair(t, r)
@@ -77,9 +77,9 @@ func TestFreshConnection(t *testing.T) {
 	})
 }
 
-// TestFreshTinyRead has a read that needs a shared buffer wait first: no op is run
+// TestSmallReadOfAnUnregisteredConnection has a read that needs a shared buffer wait first: no op is run
 // before there is something to read.
-func TestFreshTinyRead(t *testing.T) {
+func TestSmallReadOfAnUnregisteredConnection(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := unregisteredPair(t, r)
@@ -103,9 +103,9 @@ func TestFreshTinyRead(t *testing.T) {
 	})
 }
 
-// TestFreshBuffered writes more than the socket holds to a connection that nobody
+// TestBufferedWriteOfAnUnregisteredConnection writes more than the socket holds to a connection that nobody
 // waits on: what coalesces writes must see to it that the rest is sent.
-func TestFreshBuffered(t *testing.T) {
+func TestBufferedWriteOfAnUnregisteredConnection(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		a, b := unregisteredPair(t, r)
@@ -123,9 +123,9 @@ func TestFreshBuffered(t *testing.T) {
 	})
 }
 
-// TestFreshClose closes connections that never waited, while there is something to
+// TestCloseOfAnUnregisteredConnection closes connections that never waited, while there is something to
 // read, nothing, and when the peer has gone.
-func TestFreshClose(t *testing.T) {
+func TestCloseOfAnUnregisteredConnection(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		for _, before := range []func(b int) error{
@@ -160,8 +160,8 @@ func TestFreshClose(t *testing.T) {
 	})
 }
 
-// TestListenerWatchFails has a listener find the same: its maker keeps the socket.
-func TestListenerWatchFails(t *testing.T) {
+// TestListenerRegisterFails has a listener find the same: its maker keeps the socket.
+func TestListenerRegisterFails(t *testing.T) {
 	r := newReactor(t, engine.Auto)
 	s := sockettest.Listener(t)
 	defer unix.Close(s)
@@ -179,9 +179,9 @@ func TestListenerWatchFails(t *testing.T) {
 	}
 }
 
-// TestWatchFails has every kind of waiting call find that its connection cannot
+// TestRegisterFails has every kind of waiting call find that its connection cannot
 // enter the epoll set. Each must say so, and none may hang.
-func TestWatchFails(t *testing.T) {
+func TestRegisterFails(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		// more is more than fits into the socket.

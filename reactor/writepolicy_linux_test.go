@@ -61,8 +61,8 @@ func TestWritePolicy(t *testing.T) {
 	}
 }
 
-// TestImpatientWrites looks at what an impatient reactor's writes do.
-func TestImpatientWrites(t *testing.T) {
+// TestWritesBypassLateBatches looks at what an impatient reactor's writes do.
+func TestWritesBypassLateBatches(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		for _, large := range []int{0, -1} {
 			cfg := testConfig(kind)
@@ -91,10 +91,10 @@ func TestImpatientWrites(t *testing.T) {
 	})
 }
 
-// TestSlowHandlers has goroutines compute between Read and Write: the reactor must
+// TestPolicyFollowsSlowHandlers has goroutines compute between Read and Write: the reactor must
 // notice, and also notice when they stop it. With one P, it comes last each time, and
 // whatever the peer has sent makes few batches, not many.
-func TestSlowHandlers(t *testing.T) {
+func TestPolicyFollowsSlowHandlers(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		cfg := testConfig(kind)
