@@ -188,7 +188,7 @@ func TestLeftOut(t *testing.T) {
 // places for: the last one is served when another has hung up.
 func TestManyConnections(t *testing.T) {
 	cfg := server.Config{Kind: server.Mode, Mode: "loop/multishot-ring, unlocked"}
-	s, err := child.StartServer(child.Self("-child", cfg.String()), child.AllCPUs)
+	s, err := child.StartServer(exec.Command(child.Self, "-child", cfg.String()), child.AllCPUs)
 	if err != nil {
 		t.Fatal(err)
 	}

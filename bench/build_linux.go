@@ -28,6 +28,7 @@ const buildTimeout = 5 * time.Minute
 // once each, in a directory that close removes.
 type builds struct {
 	peerDir string // where the peers' sources are
+	tuning  string // the Go file whose constants variants set
 	dir     string // "": there is none yet
 	done    map[string]error
 }
@@ -59,24 +60,28 @@ func (b *builds) once(name string, makeIt func(file string) error) (file string,
 }
 
 // program builds the event loop in C, or a peer's server, in the module that requires
-// the peer. If that fails, the error quotes the compiler.
+// the peer.
 func (b *builds) program(ctx context.Context, name string) (string, error) {
 	return b.once(name, func(exe string) error {
-		ctx, cancel := context.WithTimeout(ctx, buildTimeout)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", exe, "./"+name)
-		cmd.Dir = b.peerDir
 		if name == programC {
-			cmd = exec.CommandContext(ctx, "gcc", "-O2", "-Wall", "-Werror", "-x", "c", "-o", exe, "-")
-			cmd.Stdin = bytes.NewReader(cSource)
+			return build(ctx, "", cSource, "gcc", "-O2", "-Wall", "-Werror", "-x", "c", "-o", exe, "-")
 		}
-		cmd.WaitDelay = time.Second
-		said, err := cmd.CombinedOutput()
-		if err != nil {
-			err = fmt.Errorf("%s: %w: %.300s", cmd.Args[0], err, bytes.Join(bytes.Fields(said), []byte(" ")))
-		}
-		return errors.Join(err, context.Cause(ctx))
+		return build(ctx, b.peerDir, nil, "go", "build", "-trimpath", "-o", exe, "./"+name)
 	})
+}
+
+// build runs a command with the given standard input. An error quotes what the command
+// printed.
+func build(ctx context.Context, dir string, input []byte, name string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Stdin, cmd.WaitDelay = dir, bytes.NewReader(input), time.Second
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %.300s", name, err, bytes.Join(bytes.Fields(said), []byte(" ")))
+	}
+	return errors.Join(err, context.Cause(ctx))
 }
 
 // file makes the file of load.StreamSize bytes that File servers send and reads it once:

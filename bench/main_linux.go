@@ -12,6 +12,11 @@
 //	go run . compare -settings shared -json b.json
 //	go run . compare -render a.json,b.json    # writes RESULTS.md, results.json and charts/
 //
+// Compare also takes variants of its own servers: built with other values of the constants
+// in reactor/tuning.go, or from a git revision of this repository.
+//
+//	go run . compare -impls uring,uring@maxEvents=64,uring@c730e61 -rows 'HTTP, (16|64|256) conns'
+//
 // Each server is a child process. The load generator, another child, drives one server
 // at a time. The machine's speed drifts, so only turns of the same round compare: in
 // every round each server gets one turn, in random order, and a ratio is the median of
@@ -97,7 +102,8 @@ func (c command) flags(o *options, out io.Writer) *flag.FlagSet {
 	}
 	switch c.name {
 	case "compare":
-		f.StringVar(&o.impls, "impls", strings.Join(ownServers, ","), "the `servers` to compare; ratios are to the first")
+		f.StringVar(&o.impls, "impls", strings.Join(ownServers, ","), "the `servers` to compare; ratios are to the first. server@constant=expression is a server of this program, built with another value "+
+			"of that constant in reactor/tuning.go (a semicolon separates several); server@revision is built from that git revision")
 		f.BoolVar(&o.peers, "peers", false, "compare with other network libraries, too: "+strings.Join(peers, ", "))
 		f.IntVar(&o.idle, "idle", 0, "`number` of idle connections where there are many; 0: 10000, or 1000 if turns are shorter than 200ms")
 		f.BoolVar(&o.report, "report", false, "write RESULTS.md, results.json and charts/")
@@ -229,10 +235,10 @@ func (c command) run(o *options, args []string, rows []row, out, errs io.Writer)
 		defer cancel()
 		defer time.AfterFunc(quickEnd, func() { log.Fatalf("something hangs: gave up after %v", quickEnd) }).Stop()
 	}
-	b := &bench{ctx: ctx, rounds: o.rounds, dur: o.dur, builds: builds{peerDir: "peers"}}
+	b := &bench{ctx: ctx, rounds: o.rounds, dur: o.dur, builds: builds{peerDir: "peers", tuning: tuningFile}}
 	defer func() { err = errors.Join(err, b.builds.close()) }()
 	info, err := describeRun(args, o)
-	if err = errors.Join(err, warnBusy(errs)); err != nil {
+	if err = errors.Join(err, warnBusy(errs), b.variants(rows)); err != nil {
 		return err
 	}
 	b.results.Runs = []report.Run{info}

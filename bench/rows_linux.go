@@ -83,6 +83,7 @@ var (
 // entrant returns the server of that name for w, and whether w applies to it at all.
 func (w workload) entrant(name string) (e entrant, ok bool) {
 	e = entrant{name: name, cfg: server.Config{Kind: w.kind}}
+	name, e.variant, _ = strings.Cut(name, "@")
 	if kinds, peer := peerKinds[name]; peer || name == programC {
 		e.program = name
 		return e, slices.Contains(kinds, w.kind) || slices.Contains(w.extra, name)
@@ -118,10 +119,12 @@ func compare(o *options) ([]row, error) {
 	if o.peers {
 		names = append(names, peers...)
 	}
+	known := slices.Concat(ownServers, seccompServers, peers)
 	for i, name := range names {
-		if !slices.Contains(slices.Concat(ownServers, seccompServers, peers), name) || slices.Contains(names[:i], name) {
-			return nil, fmt.Errorf("-impls: %q is unknown or there twice: use some of %s, and -peers for other libraries",
-				name, strings.Join(ownServers, ","))
+		server, _, variant := strings.Cut(name, "@")
+		if !slices.Contains(known, server) || slices.Contains(names[:i], name) || variant && !variantOf.MatchString(name) {
+			return nil, fmt.Errorf("-impls has %q, which is unknown, repeated or a malformed variant; use %s, server@revision, "+
+				"server@constant=expression;constant=expression, and -peers for other libraries", name, strings.Join(ownServers, ","))
 		}
 	}
 	if o.quick && o.match == "" {

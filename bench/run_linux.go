@@ -37,6 +37,7 @@ type entrant struct {
 	name    string
 	cfg     server.Config
 	program string // of another program: its name; cfg.Kind is its argument
+	variant string // of a variant of this program: the revision or the assignments
 }
 
 const (
@@ -278,7 +279,7 @@ func snapshot(s *child.Child, r server.SnapshotRequest) (report.Counters, error)
 // run runs a job against a server.
 func (b *bench) run(s *child.Child, job load.Job) (res load.Result, err error) {
 	if b.load == nil {
-		if b.load, err = child.Start(child.Self("-child", "load"), b.loadCPU); err != nil {
+		if b.load, err = child.Start(exec.Command(child.Self, "-child", "load"), b.loadCPU); err != nil {
 			return res, err
 		}
 	}
@@ -302,14 +303,18 @@ func (b *bench) server(e entrant) (s *child.Child, err error) {
 			return nil, err
 		}
 	}
-	cmd := child.Self("-child", cfg.String())
-	if e.program != "" {
-		exe, err := b.builds.program(b.ctx, e.program)
-		if err != nil {
-			return nil, err
-		}
-		cmd = exec.Command(exe, cfg.Kind)
+	exe, args := child.Self, []string{"-child", cfg.String()}
+	switch {
+	case e.variant != "":
+		exe, err = b.builds.variant(b.ctx, e.variant)
+	case e.program != "":
+		exe, err = b.builds.program(b.ctx, e.program)
+		args = []string{cfg.Kind}
 	}
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(exe, args...)
 	if s, err = child.StartServer(cmd, b.serverCPU); err == nil {
 		b.servers[e.name] = s
 	}

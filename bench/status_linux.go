@@ -81,7 +81,7 @@ func describeRun(args []string, o *options) (run report.Run, err error) {
 	}
 	run = report.Run{Command: "go run .", Rounds: o.rounds, Turn: o.dur}
 	for _, arg := range args {
-		if strings.ContainsAny(arg, " ^$()|*?[]\\") {
+		if strings.ContainsAny(arg, " ^$()|*?[]\\;<>&") {
 			arg = "'" + arg + "'"
 		}
 		run.Command += " " + arg
