@@ -39,13 +39,13 @@ type series struct {
 // allSeries has colours that most colour-blind people can tell apart (after Okabe and
 // Ito).
 var allSeries = []series{
-	{server: "uring", Name: "netring on io_uring", Light: "#0b5cad", Dark: "#58a6ff"},
+	{server: "uring", Name: "netring on io_uring", Light: "#1f77d0", Dark: "#58a6ff"},
 	{server: "syscall", Name: "netring without io_uring", Light: "#6cb4ee", Dark: "#a5d3ff"},
 	{server: "uring+cw", Name: "netring, write buffer", Light: "#00806a", Dark: "#2fc4a2"},
 	{server: "gnet", Name: "gnet", Light: "#e69f00", Dark: "#e69f00"},
 	{server: "netpoll", Name: "netpoll", Light: "#cc79a7", Dark: "#d98cb8"},
 	{server: "nbio", Name: "nbio", Light: "#d55e00", Dark: "#f0803c"},
-	{server: "go-uring", Name: "go-uring", Light: "#7d5ba6", Dark: "#a98bd3"},
+	{server: "go-uring", Name: "go-uring", Light: "#8a69b3", Dark: "#a98bd3"},
 	{server: "rio", Name: "rio", Light: "#a07c2c", Dark: "#c9a95c"},
 	{server: "c-epoll", Name: "epoll loop in C", Light: "#8c8c8c", Dark: "#a0a0a0"},
 }
@@ -54,10 +54,11 @@ var allSeries = []series{
 const (
 	plotLeft, plotTop             = 188.0, 76.0
 	barStep, groupStep, legendRow = 11.0, 12.0, 20.0
-	unit                          = 103.0 // is how long a bar of 1 is
+	labels                        = 26.0  // height of a workload's two labels
+	unit                          = 100.0 // length of a bar of 1
 
-	// chartLimit is where bars end, so that very long ones do not make all others look
-	// alike. The number beside a bar is the whole ratio.
+	// chartLimit is the ratio of the longest bars. Longer ones are cut, so that the others
+	// remain legible. The number beside a cut bar is its ratio.
 	chartLimit = 4.0
 )
 
@@ -72,7 +73,6 @@ type chart struct {
 	Series, Legend                    []series
 	Height, Bottom, LegendEnd, Rounds int
 	Groups                            []group
-	Missing                           []string // servers that are left out
 }
 
 // group is the bars of a workload.
@@ -85,7 +85,9 @@ type group struct {
 type bar struct {
 	Series        int
 	Y, Width, End float64
-	Range, Number string // "": of one round
+	Cut           bool   // it is longer than the chart
+	Inside, Range string // the error bar, as far as it is inside the bar and beyond; "": of one round
+	Text          string // beside the bar
 }
 
 // chart draws the ratios of requests/s in one setting, one-core if there is that, as an
@@ -104,8 +106,9 @@ func (r *Results) chart() ([]byte, error) {
 	for _, o := range overview {
 		if w := r.find(setting, o.workload); w != nil {
 			g := group{Label: o.label, Detail: o.detail, Bars: c.bars(w, y, used)}
-			g.Middle = y + barStep*float64(len(g.Bars))/2
-			y += barStep*float64(len(g.Bars)) + groupStep
+			height := max(barStep*float64(len(g.Bars)), labels)
+			g.Middle = y + height/2
+			y += height + groupStep
 			c.Groups = append(c.Groups, g)
 		}
 	}
@@ -126,19 +129,22 @@ func (r *Results) chart() ([]byte, error) {
 func (c *chart) bars(w *Workload, y float64, used []bool) (bars []bar) {
 	x := func(v float64) float64 { return math.Round(10*(plotLeft+unit*min(v, chartLimit))) / 10 }
 	for i, s := range allSeries {
-		if w.LeftOut[s.server] != "" && !slices.Contains(c.Missing, s.Name) {
-			c.Missing = append(c.Missing, s.Name)
-		}
-		ratio := w.Ratio(s.server, w.Bases[0], Rate)
-		if ratio.Rounds == 0 {
+		ratio := w.Ratio(s.server, "net", Rate)
+		b := bar{Series: i, Y: y, Width: x(ratio.Median) - plotLeft, End: x(ratio.Max), Cut: ratio.Median > chartLimit}
+		switch {
+		case w.LeftOut[s.server] != "":
+			b = bar{Y: y, End: plotLeft, Text: s.Name + " did not run"}
+		case ratio.Rounds == 0:
 			continue
+		default:
+			used[i], c.Rounds, b.Text = true, max(c.Rounds, ratio.Rounds), fmt.Sprintf("%.2f", ratio.Median)
 		}
-		b := bar{Series: i, Y: y, Width: x(ratio.Median) - plotLeft, End: x(ratio.Max), Number: fmt.Sprintf("%.2f", ratio.Median)}
-		if ratio.Rounds > 1 {
-			b.Range = fmt.Sprintf("M%.1f %.1fH%.1fm0 -3v6M%.1[1]f %.1[2]fm0 -3v6", x(ratio.Min), y+4.5, b.End)
+		if ratio.Rounds > 1 && !b.Cut {
+			b.Inside = fmt.Sprintf("M%.1f %.1fv6m0 -3H%.1f", x(ratio.Min), y+1.5, x(ratio.Median))
+			b.Range = fmt.Sprintf("M%.1f %.1fH%.1fm0 -3v6", x(ratio.Median), y+4.5, b.End)
 		}
 		bars = append(bars, b)
-		used[i], c.Rounds, y = true, max(c.Rounds, ratio.Rounds), y+barStep
+		y += barStep
 	}
 	return bars
 }
