@@ -66,6 +66,9 @@ func (r *Reactor) run(batch []*op) (asked int) {
 			o.owner.prepare(o)
 		}
 	}
+	if len(batch) == 1 && batch[0].wakesSysmon {
+		sysmon.wake()
+	}
 	r.submitter.submit(batch)
 	r.n.batches.Add(1)
 	r.n.ops.Add(uint64(len(batch)))

@@ -13,6 +13,9 @@ type op struct {
 	prepares bool
 	// hasData says, of a Recv, that there is something to receive, as far as is known.
 	hasData bool
+	// wakesSysmon says, of a Recv, that its caller is idle but for what it receives, see
+	// sysmonKeeper.
+	wakesSysmon bool
 	// epoch is the readiness epoch when the op was queued, see waiter.
 	epoch uint32
 }

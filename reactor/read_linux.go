@@ -106,6 +106,7 @@ func (fd *FD) nextRead() step {
 	if s.op.hasData && !fd.ahead.lease && fd.r.policy.directRead() {
 		direct, s.op.Pooled = true, false
 	}
+	s.op.wakesSysmon = fd.background
 	s.n = 0
 	return fd.next(s, direct)
 }

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,10 +24,16 @@ import (
 // To make such a system call each time a reactor wakes costs a quarter more CPU time
 // where there is little to do. But sysmon sleeps no longer than until the next timer is
 // due. So there is a timer while there is work, and the call is made when the timer has
-// run out.
+// run out (keep).
+//
+// One case does need the call each time (wake): a server that is idle but for one request
+// and starts a goroutine for it, as net/http does. The thread woken for that goroutine
+// starts sooner while sysmon runs, because sysmon's short sleeps keep its CPU from idling.
+// This is what package net gets from its reads. docs/performance.md has the figures.
 type sysmonKeeper struct {
 	armed  atomic.Bool // the timer is set
 	worked atomic.Bool // since the timer was set
+	manyPs atomic.Bool // there is more than one P
 
 	mu    sync.Mutex
 	timer *time.Timer // nil: nothing has worked yet
@@ -45,11 +52,23 @@ func (k *sysmonKeeper) keep() {
 	}
 }
 
+// wake wakes sysmon now, where that makes another thread start sooner: with one P there
+// is no other thread.
+func (k *sysmonKeeper) wake() {
+	if k.manyPs.Load() {
+		enterSyscall()
+	}
+}
+
+// enterSyscall makes a system call that wakes sysmon, if that sleeps.
+func enterSyscall() { _, _, _ = syscall.Syscall(unix.SYS_GETPID, 0, 0, 0) } // which cannot fail
+
 // begin wakes sysmon and sets the timer.
 func (k *sysmonKeeper) begin() {
 	k.worked.Store(false)
-	_, _, _ = syscall.Syscall(unix.SYS_GETPID, 0, 0, 0) // which cannot fail
-	if inBubble() {                                     // whose timers follow its own clock
+	k.manyPs.Store(runtime.GOMAXPROCS(0) > 1)
+	enterSyscall()
+	if inBubble() { // whose timers follow its own clock
 		k.armed.Store(false)
 		return
 	}
@@ -64,6 +83,7 @@ func (k *sysmonKeeper) begin() {
 
 // fire is what the timer runs.
 func (k *sysmonKeeper) fire() {
+	k.manyPs.Store(runtime.GOMAXPROCS(0) > 1)
 	if k.worked.Swap(false) {
 		k.mu.Lock()
 		defer k.mu.Unlock()

@@ -270,6 +270,9 @@ func TestBackgroundRead(t *testing.T) {
 						t.Errorf("Read: %q, %v", p[:n], err)
 					}
 				})
+				if !a.rd.op.wakesSysmon {
+					t.Error("a connection that reads in the background does not wake sysmon")
+				}
 			}
 			if err := unix.Shutdown(b, unix.SHUT_WR); err != nil {
 				t.Fatal(err)
