@@ -131,11 +131,7 @@ func (r *Reactor) runInline(ops ...*op) {
 	r.run(buf[:n])
 	clear(buf[:n])
 	// Whatever else is pending is the caller's, too: rule 2 of handoff.
-	for rounds := 0; r.hasMore(); rounds++ {
-		if rounds == maxInlineRounds {
-			r.obey(r.delegate())
-			break
-		}
+	for r.hasMore() {
 		if ran, _ := r.runSome(buf); ran {
 			r.n.inline.Add(1)
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // closeLinger bounds how long a connection outlives its Close to send what was
-// written, as a socket lingers in the kernel.
+// written, as a socket does in the kernel.
 const closeLinger = 5 * time.Second
 
 // coalescer makes one send of many writes. A write copies into buf and returns. The op,

@@ -161,69 +161,6 @@ func awaitEvents(t testing.TB, r *Reactor) {
 	r.obey(r.leave(false))
 }
 
-// A reactor that once had many connections still leaves watching to a caller, when
-// few are left.
-func TestLoopEndsAfterManyConnections(t *testing.T) {
-	r := newReactor(t, engine.Syscall)
-	r.limit = 1
-	var fds []*FD
-	for range maxRechecks + 10 {
-		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Close(pair[1])
-		fd, err := r.NewFD(pair[0], false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fds = append(fds, fd)
-	}
-	var wg sync.WaitGroup
-	read := func(fd *FD) {
-		wg.Go(func() {
-			if _, err := fd.Read(make([]byte, 1000)); !isTimeout(err) {
-				t.Errorf("Read: %v", err)
-			}
-		})
-	}
-	// Two calls wait, so there is a loop. One of them ends.
-	read(fds[0])
-	awaitLeader(t, r, &fds[0].rd.waiter)
-	read(fds[1])
-	for r.waiting() != 2 {
-		runtime.Gosched()
-	}
-	awaitLoop(t, r)
-	if err := fds[1].SetDeadline(longAgo, true, false); err != nil {
-		t.Fatal(err)
-	}
-	// With so many descriptors the loop keeps watching for the other.
-	for range 10 {
-		r.alarms.interrupt()
-		runtime.Gosched()
-	}
-	awaitLoop(t, r)
-	for _, fd := range fds[1:] {
-		if err := fd.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	within(t, "the caller's turn to watch", func() {
-		for r.leader.asleep.Load() != &fds[0].rd.waiter {
-			r.alarms.interrupt()
-			runtime.Gosched()
-		}
-	})
-	if err := fds[0].SetDeadline(longAgo, true, false); err != nil {
-		t.Fatal(err)
-	}
-	wg.Wait()
-	if err := fds[0].Close(); err != nil {
-		t.Error(err)
-	}
-}
-
 // A read of what is there goes past the batches, too, if those are late, and a read
 // that finds nothing waits for one.
 func TestReadsBypassLateBatches(t *testing.T) {

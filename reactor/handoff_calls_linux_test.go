@@ -180,25 +180,18 @@ func (t *turn) interruptWait(uint8) { t.w.interrupted = true }
 
 // runInline is Reactor.runInline for the op in the batch.
 func (t *turn) runInline(uint8) {
-	t.a.rounds = 0
 	t.then(task{do: toRunBatch}, task{do: toRunMine})
 }
 
 func (t *turn) runMine(uint8) { t.then(t.method("hasMore"), task{do: toRanMine}) }
 
 func (t *turn) ranMine(uint8) {
-	mine := t.result() != 0
-	if mine && t.a.rounds < t.sc.rounds {
-		t.a.rounds++
+	if t.result() != 0 {
 		t.then(t.method("take"), task{do: toTaken}, task{do: toRunMine})
 		return
 	}
-	t.a.rounds = 0
 	if t.fault != faultEnsure {
 		t.then(t.method("ensure"), task{do: toObey})
-	}
-	if mine {
-		t.then(t.method("delegate"), task{do: toObey})
 	}
 }
 

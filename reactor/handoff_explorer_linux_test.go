@@ -37,7 +37,6 @@ type fault uint8
 const (
 	faultNone        fault = iota
 	faultEnsure            // runInline does not call ensure
-	faultRechecks          // a loop that ends has nobody recheck
 	faultAsleep            // notify does not look at asleep
 	faultRoomWaiters       // flushed does not count in roomWaiters
 	faultToken             // leaderLook does not look at the token
@@ -85,7 +84,6 @@ func newExplorer(sc scenario, f fault, edited []byte) (*explorer, error) {
 // newWorld returns the state before the first step.
 func (x *explorer) newWorld() *world {
 	w := new(world)
-	w.h.fields[fieldLimit] = x.sc.limit
 	for i := range x.sc.conns {
 		w.conns[i].sides[1].ready = true
 	}

@@ -39,9 +39,10 @@ import (
 //     its runner looks. A watcher that leaves sets watcher to nobody before it looks at
 //     both counters (leave, decide). So one of the two sees the other: the caller leads,
 //     or the loop is started.
-//  5. The loop also ends with one caller parked that could lead. It then has that caller
-//     recheck, that is, go through rule 4 again. A caller whose op is with an inline
-//     submitter cannot recheck. That submitter looks after it, see ensure.
+//  5. Where no loop can be started, in a synctest bubble, a caller stands in for it and
+//     steps down with calls parked. It then has those calls recheck, that is, go through
+//     rule 4 again. A caller whose op is with an inline submitter cannot recheck. That
+//     submitter looks after it, see ensure.
 //  6. Whoever wakes the last parked caller of a loop that sleeps has the loop end: there
 //     is no goroutine without a call that waits.
 //
@@ -55,8 +56,6 @@ type handoff struct {
 	mu      sync.Mutex
 	pending opQueue
 	running bool // the loop is at work
-	lonely  int  // how many times in a row the loop went to sleep with one call parked
-	limit   int  // how many times it may
 
 	watcher     atomic.Uint32 // who waits for events
 	recalled    atomic.Bool   // the leader shall run what is pending
@@ -111,16 +110,6 @@ func (h *handoff) add(o *op) signal {
 	return h.call()
 }
 
-// delegate leaves what is pending to others.
-func (h *handoff) delegate() signal {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.pending.len() == 0 {
-		return nothing
-	}
-	return h.call()
-}
-
 // call is rule 3. mu is held.
 func (h *handoff) call() signal {
 	switch {
@@ -141,7 +130,6 @@ func (h *handoff) call() signal {
 func (h *handoff) start() signal {
 	h.watcher.Store(watchedByLoop)
 	h.running = true
-	h.lonely = 0
 	return startLoop
 }
 
@@ -224,33 +212,25 @@ type verdict uint8
 const (
 	goOn  verdict = iota // there is an op after all
 	sleep                // until an event or an interrupt
-	end                  // there is nothing to watch for, or a caller that can
+	end                  // there is nothing to watch for
 )
 
-// decide says what the loop does next, and marks it so. mayLead says that one caller may
-// watch in its place.
-func (h *handoff) decide(mayLead bool) verdict {
+// decide says what the loop does next, and marks it so.
+func (h *handoff) decide() verdict {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.pending.len() > 0 {
 		return goOn
 	}
-	if h.parked.Load() > 1 || h.roomWaiters.Load() > 0 {
-		h.lonely = 0
-		h.running = false
-		return sleep
-	}
-	h.watcher.Store(watchedByNobody) // before the counters are read: rule 4
-	parked := h.parked.Load()
-	if parked == 1 {
-		h.lonely++
-	}
-	if h.roomWaiters.Load() > 0 || parked > 1 || parked == 1 && (h.lonely < h.limit || !mayLead) {
-		h.watcher.Store(watchedByLoop)
-		h.running = false
-		return sleep
-	}
 	h.running = false
+	if h.parked.Load() > 0 || h.roomWaiters.Load() > 0 {
+		return sleep
+	}
+	h.watcher.Store(watchedByNobody) // before the counters are read again: rule 4
+	if h.parked.Load() > 0 || h.roomWaiters.Load() > 0 {
+		h.watcher.Store(watchedByLoop)
+		return sleep
+	}
 	h.gone()
 	return end
 }

@@ -65,13 +65,12 @@ func TestExplorerFindsFaults(t *testing.T) {
 		fault    fault
 		edits    []edit
 	}{
-		{name: "runInline does not call ensure", scenario: "a submitter runs the op of a reader, in vain", fault: faultEnsure},
+		{name: "runInline does not call ensure", scenario: "a submitter runs the op of a reader, in vain, and a bubble's reader leaves", fault: faultEnsure},
 		{name: "park does not look at watcher", scenario: "two readers", edits: []edit{
 			{"park", "h.watcher.Load() == watchedByNobody", "false"},
 		}},
-		{name: "a loop that ends has nobody recheck", scenario: "two readers, limit 1", fault: faultRechecks},
 		{name: "notify does not look at asleep", scenario: "a reader is interrupted", fault: faultAsleep},
-		{name: "flushed does not count in roomWaiters", scenario: "a buffered write that waits for ever", fault: faultRoomWaiters},
+		{name: "a coalescer is not counted in roomWaiters", scenario: "a buffered write that waits for ever", fault: faultRoomWaiters},
 		{name: "leaderLook does not look at the token", scenario: "a reader is interrupted", fault: faultToken},
 		{name: "the flag is cleared after the look", scenario: "one reader", fault: faultLateReset},
 		{name: "exhausted ignores events", scenario: "two readers that try first", fault: faultEpoch},
@@ -94,13 +93,10 @@ func TestExplorerFindsFaults(t *testing.T) {
 		{name: "call lets a leader sleep", scenario: "a write is added while a leader sleeps", edits: []edit{
 			{"call", "h.recalled.Store(true)\n\t\treturn wakeWatcher", "h.recalled.Store(true)\nreturn nothing"},
 		}},
-		{name: "delegate leaves ops to nobody", scenario: "a short write, no rounds", edits: []edit{
-			{"delegate", "return h.call()", "return nothing"},
-		}},
 		{name: "woken lets a loop sleep", scenario: "two readers", edits: []edit{
 			{"woken", "return h.idle()", "return nothing"},
 		}},
-		{name: "attended lets a loop sleep", scenario: "a buffered write finds room by itself", edits: []edit{
+		{name: "foundRoom lets a loop sleep", scenario: "a buffered write finds room by itself", edits: []edit{
 			{"foundRoom", "return h.idle()", "return nothing"},
 		}},
 		{name: "idle takes what decide stores for a moment for the truth", scenario: "two readers", edits: []edit{

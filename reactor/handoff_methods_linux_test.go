@@ -7,7 +7,7 @@ import gotoken "go/token"
 
 // methodNames are the methods of handoff that the actors call.
 var methodNames = [...]string{
-	"push", "requeue", "add", "delegate", "take", "length", "hasMore", "resume", "decide", "stepDown", "lead", "stay", "leave",
+	"push", "requeue", "add", "take", "length", "hasMore", "resume", "decide", "stepDown", "lead", "stay", "leave",
 	"ensure", "woken", "foundRoom", "close", "park", "retire",
 }
 
@@ -109,7 +109,7 @@ func execute(h *simHandoff, a *actor, code []instr, me uint8, x *explorer) (done
 			a.regs = [numRegs]int8{}
 			return true, true
 		}
-		if in.plain() && h.mu != me && in.field != fieldLimit {
+		if in.plain() && h.mu != me {
 			x.failf("%s is accessed without mu", fieldNames[in.field])
 		}
 		if in.do == doStore && in.field == fieldWatcher && h.mu != me {
@@ -245,7 +245,7 @@ func (t *turn) returned(m uint8) {
 		}
 	}
 	switch methodNames[m] {
-	case "add", "delegate", "leave", "ensure", "woken", "foundRoom":
+	case "add", "leave", "ensure", "woken", "foundRoom":
 		if signal(a.res) == startLoop {
 			if a.role != roleNone {
 				t.failf("a watcher is told to start the loop")
@@ -316,8 +316,6 @@ func compiled(c comparison) (after simHandoff, res int8, batch [2]opID) {
 		h.requeue(args...)
 	case "add":
 		res = int8(h.add(args[0]))
-	case "delegate":
-		res = int8(h.delegate())
 	case "take":
 		var buf [2]*op
 		for i, o := range h.take(buf[:], 1) {
@@ -334,7 +332,7 @@ func compiled(c comparison) (after simHandoff, res int8, batch [2]opID) {
 	case "resume":
 		h.resume()
 	case "decide":
-		res = int8(h.decide(c.param != 0))
+		res = int8(h.decide())
 	case "stepDown":
 		res = number(h.stepDown())
 	case "lead":
@@ -364,8 +362,6 @@ func (s *simHandoff) loadInto(h *handoff, pending []*op) {
 	h.parked.Store(int32(s.fields[fieldParked]))
 	h.roomWaiters.Store(int32(s.fields[fieldRoomWaiters]))
 	h.running = s.fields[fieldRunning] != 0
-	h.lonely = int(s.fields[fieldLonely])
-	h.limit = int(s.fields[fieldLimit])
 	h.closing = s.fields[fieldClosing] != 0
 	if s.left {
 		h.left.put()
@@ -389,8 +385,6 @@ func (s *simHandoff) storeFrom(h *handoff) {
 		fieldParked:      int8(h.parked.Load()),
 		fieldRoomWaiters: int8(h.roomWaiters.Load()),
 		fieldRunning:     number(h.running),
-		fieldLonely:      int8(h.lonely),
-		fieldLimit:       int8(h.limit),
 		fieldClosing:     number(h.closing),
 	}
 	s.left = h.left.has()

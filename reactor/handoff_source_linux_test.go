@@ -22,13 +22,11 @@ const (
 	fieldParked
 	fieldRoomWaiters
 	fieldRunning // mu guards this and the rest
-	fieldLonely
-	fieldLimit
 	fieldClosing
 	numFields
 )
 
-var fieldNames = [numFields]string{"watcher", "recalled", "parked", "roomWaiters", "running", "lonely", "limit", "closing"}
+var fieldNames = [numFields]string{"watcher", "recalled", "parked", "roomWaiters", "running", "closing"}
 
 // atomic reports whether f may be accessed without mu.
 func (f field) atomic() bool { return f <= fieldRoomWaiters }

@@ -160,7 +160,7 @@ var actions = [numVerbs]action{
 	toLoopWaited:    {(*turn).loopWaited, "", noTarget, false},
 	toStandIn:       {(*turn).standIn, "", noTarget, false},
 	toStoodDown:     {(*turn).stoodDown, "", noTarget, false},
-	toRechecks:      {(*turn).rechecks, "recheckAll: parked.Load", noTarget, false},
+	toRechecks:      {(*turn).rechecks, "standIn: parked.Load", noTarget, false},
 	toRecheck:       {(*turn).recheck, "recheck", aConn, true},
 	toRecheckWriter: {(*turn).recheckWriter, "", aConn, false},
 	toUnlock:        {(*turn).unlock, "", aConn, false},

@@ -36,10 +36,6 @@ func (t *turn) look(side uint8) {
 	case t.a.slept:
 		t.sleep(side)
 	default:
-		t.a.param = 1
-		if t.sc.crowd {
-			t.a.param = 0
-		}
 		t.then(t.method("decide"), task{do: toDecided})
 	}
 }
@@ -179,17 +175,13 @@ func (t *turn) loopPass(uint8) {
 	switch pending := t.result(); {
 	case pending == 0:
 		t.then(task{do: toPrepareRead})
-	case !t.a.looked:
-		t.then(task{do: toLoopCollect})
 	default:
-		t.a.looked = false
-		t.finishPass()
+		t.then(task{do: toLoopCollect})
 	}
 }
 
 func (t *turn) loopCollect(uint8) {
 	t.collect()
-	t.a.looked = true
 	t.finishPass()
 }
 
@@ -209,9 +201,6 @@ func (t *turn) decided(uint8) {
 		t.a.slept = true
 		t.sleep(0)
 	case end:
-		if t.fault != faultRechecks {
-			t.then(task{do: toRechecks})
-		}
 		t.then(task{do: toReadUnlock})
 	}
 }
@@ -233,7 +222,6 @@ func (t *turn) loopBack(uint8) {
 }
 
 func (t *turn) loopWaited(uint8) {
-	t.a.looked = true
 	t.finishPass()
 }
 
@@ -251,7 +239,7 @@ func (t *turn) stoodDown(uint8) {
 	}
 }
 
-// rechecks is Reactor.recheckAll, if a call is parked.
+// rechecks is the end of Reactor.standIn, if a call is parked.
 func (t *turn) rechecks(uint8) {
 	if t.w.h.fields[fieldParked] > 0 {
 		for c := t.sc.conns; c > 0; c-- {

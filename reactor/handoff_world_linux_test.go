@@ -139,8 +139,6 @@ type actor struct {
 	batch   [2]opID
 	answers [2]int8         // what the kernel said: 0 is EAGAIN, else see engine
 	found   [maxConns]uint8 // events
-	rounds  uint8           // of an inline submitter
-	looked  bool            // as in Reactor.loop
 	slept   bool            // loopWait.verdict is sleep
 	err     bool            // the wait ended with an error
 	others  bool            // as in Reactor.lead

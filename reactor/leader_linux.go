@@ -108,7 +108,10 @@ func (r *Reactor) obey(s signal) {
 func (r *Reactor) standIn() {
 	for r.runAll(); !r.stepDown(); r.runAll() {
 	}
-	if r.hasParked() {
-		r.recheckAll()
+	if !r.hasParked() {
+		return
+	}
+	for _, h := range r.poll.slots.handlers() {
+		h.recheck()
 	}
 }

@@ -28,7 +28,6 @@ func TestWatchersChange(t *testing.T) {
 func testWatchersChange(t *testing.T, writeBuffer int) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
-		r.limit = 1 // before any traffic: retire at the first chance
 		const conns, rounds = 3, 1500
 		within(t, "the traffic", func() {
 			var wg sync.WaitGroup
@@ -230,7 +229,6 @@ func awaitLoop(t testing.TB, r *Reactor) {
 func TestBufferedWriteWhileRetiring(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
-		r.limit = 1
 		fd, peer := tcpPair(t, r)
 		if err := fd.SetWriteBuffering(1000); err != nil {
 			t.Fatal(err)
@@ -287,7 +285,6 @@ func TestNobodyWaitsForBufferedWrites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			engines(t, func(t *testing.T, kind engine.Kind) {
 				r := newReactor(t, kind)
-				r.limit = 1
 				fd, peer := unregisteredPair(t, r)
 				if err := fd.SetWriteBuffering(len(want) + 1); err != nil {
 					t.Fatal(err)

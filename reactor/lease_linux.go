@@ -15,8 +15,8 @@ type Lease struct {
 // after Release.
 func (l Lease) Bytes() []byte { return l.data }
 
-// Release gives the buffer back. It must be called once: a second call panics,
-// be it on a copy. A Lease may outlive its connection and its Poller.
+// Release gives the buffer back. It must be called once: a second call panics, on a copy
+// of l, too. A Lease may outlive its connection and its Poller.
 func (l *Lease) Release() {
 	if l.data == nil {
 		if l.ring != nil {
@@ -30,12 +30,12 @@ func (l *Lease) Release() {
 	}
 }
 
-// ReadLease is Read into a shared buffer: it waits without holding memory, and sets
-// l to a buffer with what came. If no shared buffer is left, l has memory of its
-// own. Its errors are Read's.
+// ReadLease is Read into a shared buffer. It waits without holding memory, and sets l to
+// a buffer with what came. If no shared buffer is left, l has memory of its own. Its errors
+// are Read's.
 //
-// What waits is little but the goroutine's stack, so its frames are kept small: one
-// that does not fit into 2 KiB is 4 KiB.
+// A call that waits takes little but its goroutine's stack. So the frames here are kept
+// small: a stack that does not fit into 2 KiB takes 4 KiB.
 func (fd *FD) ReadLease(l *Lease) error {
 	s := &fd.rd
 	s.call.Lock()

@@ -3,35 +3,19 @@ package reactor
 import "runtime"
 
 // loop is the reactor's goroutine: it runs ops and waits for events until there is
-// nothing to watch for, or a caller that can.
+// nothing to watch for.
 func (r *Reactor) loop() {
 	r.n.loops.Add(1)
 	wait := r.loopWaits.Get().(*loopWait)
 	defer r.loopWaits.Put(wait)
-	yield()         // a new goroutine is first in the scheduler's queue; who was woken goes before
-	looked := false // did the last pass look at epoll?
-	unlooked := 0   // how many passes did not, in a row, with enough to do
+	yield() // a new goroutine is first in the scheduler's queue; who was woken goes before
 	for {
-		switch pending := r.length(); {
-		case pending == 0:
-			if !wait.forEvents() {
-				// A parked caller may lead now, but does not know.
-				if r.hasParked() {
-					r.recheckAll()
-				}
-				return
-			}
-			looked, unlooked = true, 0
-		case pending >= maxEvents && unlooked < maxUnlooked:
-			unlooked++
-			looked = false
-		case pending >= fewOps || !looked:
-			r.poll.collect(max(maxEvents-pending, minLook))
+		if r.length() > 0 {
+			// Else connections that write all the time would keep others from being read.
+			r.poll.collect(maxEvents)
 			r.dispatch()
-			looked, unlooked = true, 0
-		default:
-			// A pass with little to do is over soon, and the next one will look.
-			looked = false
+		} else if !wait.forEvents() {
+			return
 		}
 		r.fireAlarms()
 		if ran, asked := r.runSome(&r.batch); ran {
@@ -81,7 +65,7 @@ func (w *loopWait) lookOrDecide(uintptr) (over bool) {
 	if found := r.poll.collect(maxEvents); found > 0 || w.verdict == sleep {
 		return found > 0
 	}
-	if w.verdict = r.decide(r.poll.slots.count() <= maxRechecks); w.verdict == sleep {
+	if w.verdict = r.decide(); w.verdict == sleep {
 		r.n.parks.Add(1)
 	}
 	return w.verdict != sleep
@@ -96,13 +80,6 @@ func (r *Reactor) dispatch() {
 	ready := r.poll.dispatch()
 	r.requeue(ready...)
 	r.poll.dispatched(ready)
-}
-
-// recheckAll has every call that waits for readiness look again who watches.
-func (r *Reactor) recheckAll() {
-	for _, h := range r.poll.slots.handlers() {
-		h.recheck()
-	}
 }
 
 // yield lets every runnable goroutine go first. runtime.Gosched queues behind

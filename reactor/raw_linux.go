@@ -10,10 +10,9 @@ import (
 // small read, so that its socket does not give the whole of the stream any more.
 var ErrUnread = errors.New("bytes received ahead of an earlier read are unread: Read them first")
 
-// Waiting is how an operation that is not one of the reactor's own waits: it
-// calls f, without holding up anybody, until f reports true, and waits for
-// readiness in between. f must not block. Its errors are ErrClosed and
-// os.ErrDeadlineExceeded.
+// Waiting lets an operation wait that is not one of the reactor's own. It calls f, with no
+// lock held, until f reports true, and waits for readiness in between. f must not block.
+// Its errors are ErrClosed and os.ErrDeadlineExceeded.
 type Waiting func(f func(sysfd int) (done bool)) error
 
 // RawRead calls f with the descriptor until it reports true, waiting in between
@@ -108,8 +107,8 @@ func (fd *FD) try(s *side, f func(sysfd int) (done bool)) (done bool) {
 	return f(int(fd.sysfd))
 }
 
-// ControlWhole is ControlShared for an f that hands the stream over to somebody who
-// reads it, too: reads receive no more than they are asked for, from now on. It waits
+// ControlWhole is ControlShared for an f that hands the stream over to somebody who reads
+// it, too. From now on, reads receive no more than they are asked for. ControlWhole waits
 // for no call. Its error is ErrUnread if more has been received already.
 func (fd *FD) ControlWhole(f func(sysfd int) error) error {
 	fd.mu.Lock()

@@ -82,7 +82,6 @@ func New(cfg Config) (*Reactor, error) {
 	}
 	r := &Reactor{smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead)}
 	r.policy.large = cmp.Or(cfg.LargeWrite, defaultLargeWrite)
-	r.limit = maxLoneSleeps
 	r.leader.look = r.leaderLook
 	r.inline.New = func() any { return new([maxBatch]*op) }
 	r.loopWaits.New = func() any { return newLoopWait(r) }

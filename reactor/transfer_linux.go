@@ -80,11 +80,10 @@ func (fd *FD) SendFile(src int, limit int64) (written int64, handled bool, err e
 type Side func(body func(Waiting) error) error
 
 // Splice moves bytes from src to dst through a pipe, without copying them to user
-// space, until src ends or, if limit is not negative, limit bytes were moved. Like
-// package net, it takes either side for a step at a time, so that others may write
-// to dst while there is nothing to move, and does not look at dst before that.
-// handled is false if the descriptors are not of a kind that splice(2) works on;
-// then nothing was moved. read says that an error is src's.
+// space. It ends when src ends or, if limit is not negative, when limit bytes were moved.
+// Like package net, it takes each side for one step at a time: others may write to dst
+// while there is nothing to move. handled is false if splice(2) does not work on such
+// descriptors; then nothing was moved. read says that an error is src's.
 func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {

@@ -2,23 +2,91 @@ package reactor
 
 import "time"
 
-// PLACEHOLDER
+// Every constant here was chosen by measurement, and each says how to repeat it: the value
+// after Rows is the flag -rows, and the value after Try is what to add to -impls, in
+//
+//	cd bench && go run . compare -rounds 15 -impls 'uring,…' -rows '…'
+//
+// which builds netring once more for each other value. docs/performance.md has the
+// results. What made no difference is not here.
 const (
-	maxBatch          = 64
-	maxBatchBytes     = 1 << 20
-	maxInlineRounds   = 4
-	defaultSmallRead  = 512
+	// maxBatch bounds the ops of one submission, so that a batch does not hold its P for
+	// long and no connection waits long for its turn.
+	//
+	// Unit: ops. A power of two, for it is the size of the ring, too.
+	// Rows: HTTP, (64|256) conns
+	// Try: uring@maxBatch=16,uring@maxBatch=256
+	// Test: TestBatchLargerThanQueue
+	maxBatch = 64
+
+	// maxBatchBytes bounds the caller memory of one submission for the same reason: copying
+	// is what large ops spend their time on.
+	//
+	// Unit: bytes.
+	// Rows: echo (4|64) KiB, 256 conns
+	// Try: uring@maxBatchBytes=128<<10,uring@maxBatchBytes=16<<20
+	// Test: TestHandoffTakeBounds
+	maxBatchBytes = 1 << 20
+
+	// maxEvents is how many readiness events one look at the epoll descriptor collects.
+	// Received data should be answered while it is in the processor's cache.
+	//
+	// Unit: events.
+	// Rows: HTTP, (256|1024) conns
+	// Try: uring@maxEvents=16,uring@maxEvents=128
+	// Test: TestBusyReactorLooks
+	maxEvents = 32
+
+	// maxAccepts is the most connections one batch takes from the backlog.
+	//
+	// Unit: connections.
+	// Rows: a conn and SHA-256
+	// Try: uring@maxAccepts=1,uring@maxAccepts=64
+	// Test: TestAcceptCounted
+	maxAccepts = 16
+
+	// defaultSmallRead is the size below which a read goes through a shared buffer, which
+	// saves further system calls when more has come than the read asks for.
+	//
+	// Unit: bytes.
+	// Rows: echo 128 B, 64 conns|HTTPS
+	// Try: uring@defaultSmallRead=1,uring@defaultSmallRead=4096
+	// Test: TestSmallReads
+	defaultSmallRead = 512
+
+	// defaultLargeWrite is the size from which on a write bypasses the batches. A large
+	// write is all copying, so a batch has nothing to save; and by its turn the bytes have
+	// left the processor's cache.
+	//
+	// Unit: bytes.
+	// Rows: echo (4|64) KiB, (32|256) conns
+	// Try: uring@defaultLargeWrite=4<<10,uring@defaultLargeWrite=1<<30
+	// Test: TestLargeWrites
 	defaultLargeWrite = 16 << 10
-	fewOps            = 4
-	maxEvents         = 32
-	maxUnlooked       = 3
-	minLook           = 16
-	maxRechecks       = 256
-	maxLoneSleeps     = 16
-	enoughCalls       = 7
-	turnPerCall       = 5 * time.Microsecond
-	policyDecay       = 8
-	sysmonPeriod      = 10 * time.Millisecond
-	maxAccepts        = 16
-	keepBuffer        = 16 << 10
+
+	// turnPerCall decides when calls bypass the batches, see writePolicy.
+	//
+	// Unit: time between two batches for each call in the batch, squared.
+	// Rows: HTTP, (16|64|256) conns|HTTP, SHA-256 of 128
+	// Try: uring@turnPerCall=time.Microsecond,uring@turnPerCall=time.Second
+	// Test: TestWritePolicy
+	turnPerCall = 5 * time.Microsecond
+
+	// sysmonPeriod is how long the runtime's monitor may sleep while there is work. It is
+	// the time after which the monitor preempts a goroutine, forcePreemptNS in the
+	// runtime's proc.go.
+	//
+	// Unit: time.
+	// Rows: HTTP, (1|64) conns
+	// Try: uring@sysmonPeriod=time.Millisecond,uring@sysmonPeriod=time.Hour
+	// Test: TestBusyNeighbour
+	sysmonPeriod = 10 * time.Millisecond
+
+	// keepBuffer is the size above which a coalescer's empty buffer is given back.
+	//
+	// Unit: bytes.
+	// Rows: pipelined|broadcast
+	// Try: uring+cw@keepBuffer=0,uring+cw@keepBuffer=1<<20
+	// Test: TestCoalesceNoAllocations
+	keepBuffer = 16 << 10
 )

@@ -13,7 +13,7 @@ import (
 //	idle      waiting  the socket is not ready; the op is to be run when it is
 //	idle      polling  the socket is not ready; the goroutine is to be woken when it is
 //	waiting   queued   the socket is ready
-//	waiting   recheck  the goroutine shall look who watches, see Reactor.recheckAll
+//	waiting   recheck  the goroutine shall look who watches, see Reactor.standIn
 //	waiting   idle     the deadline has passed, or Close
 //	polling   recheck  the socket is ready, or what the call polls for may be there
 //	polling   idle     the deadline has passed, or Close

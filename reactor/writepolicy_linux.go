@@ -10,19 +10,15 @@ import (
 //
 // They join while that pays. The loop yields to every runnable goroutine before it runs
 // a batch. Where those compute for long, an answer that is ready would wait until the
-// last of them is done. So calls bypass the batches when a batch has few of them, which
-// saves little, or when each takes the goroutines long to get to: more than
-// turnPerCall for each call in a batch above enoughCalls.
+// last of them is done. So calls bypass the batches when they come too slowly: when the
+// time between two batches, for each call in the batch, is more than turnPerCall for each
+// call.
 //
 // Large writes always bypass the batches.
 type writePolicy struct {
 	large     int           // bytes; negative: no write bypasses the batches
 	impatient atomic.Bool   // calls bypass the batches
 	bypassed  atomic.Uint64 // calls that did
-
-	// Of the watcher.
-	spent float64 // between batches, in nanoseconds, a decaying mean
-	calls float64 // made meanwhile, a decaying mean
 }
 
 // direct reports whether a write of n bytes bypasses the batches.
@@ -51,15 +47,13 @@ func (p *writePolicy) end(t loopTurn, asked int) {
 }
 
 // turned says that d has passed between two batches, and that so many calls were made
-// in the one and past it. If the next batch is too far away to wait for, calls go past
+// in the one and past it. If the next batch is too far away to wait for, calls bypass
 // the batches from now on.
 func (p *writePolicy) turned(calls int, d time.Duration) {
 	if calls == 0 {
 		return
 	}
-	p.spent += (float64(d) - p.spent) / policyDecay
-	p.calls += (float64(calls) - p.calls) / policyDecay
-	impatient := p.spent > p.calls*(p.calls-enoughCalls)*float64(turnPerCall)
+	impatient := d > time.Duration(calls*calls)*turnPerCall
 	if impatient != p.impatient.Load() {
 		p.impatient.Store(impatient)
 	}
