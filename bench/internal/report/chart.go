@@ -9,7 +9,7 @@ import (
 	"text/template"
 )
 
-// overview is what the chart shows of the workloads, in a layman's words.
+// overview is the workloads of the chart, with labels for laymen.
 var overview = []struct{ workload, label, detail string }{
 	{"HTTP, 64 conns", "Web server", "64 connections"},
 	{"HTTP, 1024 conns", "Web server", "1024 connections"},
@@ -21,7 +21,7 @@ var overview = []struct{ workload, label, detail string }{
 	{"broadcast of 100 B to 2000 conns, per delivery", "Chat room", "each message to 2000 users"},
 }
 
-// Overview returns the names of the workloads that the chart shows.
+// Overview returns the names of the chart's workloads.
 func Overview() (names []string) {
 	for _, o := range overview {
 		names = append(names, o.workload)
@@ -36,8 +36,7 @@ type series struct {
 	Y                         float64 // in the legend
 }
 
-// allSeries has colours that most colour-blind people can tell apart (after Okabe and
-// Ito).
+// allSeries has colours that most colour-blind people can distinguish, after Okabe and Ito.
 var allSeries = []series{
 	{server: "uring", Name: "netring on io_uring", Light: "#1f77d0", Dark: "#58a6ff"},
 	{server: "syscall", Name: "netring without io_uring", Light: "#6cb4ee", Dark: "#a5d3ff"},
@@ -57,8 +56,8 @@ const (
 	labels                        = 26.0  // height of a workload's two labels
 	unit                          = 100.0 // length of a bar of 1
 
-	// chartLimit is the ratio of the longest bars. Longer ones are cut, so that the others
-	// remain legible. The number beside a cut bar is its ratio.
+	// chartLimit is where longer bars and error bars are cut, so that the others remain legible.
+	// The number beside a cut bar is its ratio.
 	chartLimit = 4.0
 )
 
@@ -67,7 +66,7 @@ var chartSource string
 
 var chartTemplate = template.Must(template.New("chart").Parse(chartSource))
 
-// chart is what the template is filled with.
+// chart is the data of the template.
 type chart struct {
 	Where                             string
 	Series, Legend                    []series
@@ -85,15 +84,15 @@ type group struct {
 type bar struct {
 	Series        int
 	Y, Width, End float64
-	Cut           bool   // it is longer than the chart
+	Cut           bool   // it or its error bar is longer than the chart
 	Inside, Range string // the error bar, as far as it is inside the bar and beyond; "": of one round
 	Text          string // beside the bar
 }
 
-// chart draws the ratios of requests/s in one setting, one-core if there is that, as an
-// SVG that follows the reader's light or dark mode.
+// chart draws the ratios of requests/s to net, in setting one-core or else shared, as an SVG for
+// light and dark mode.
 func (r *Results) chart() ([]byte, error) {
-	c := chart{Where: "server on one CPU core, load on another", Series: slices.Clone(allSeries)}
+	c := chart{Where: "server on one CPU core, load on another", Series: allSeries}
 	setting := "one-core"
 	if !slices.Contains(r.settings(), setting) {
 		setting, c.Where = "shared", "server and load on all CPU cores"
@@ -112,9 +111,8 @@ func (r *Results) chart() ([]byte, error) {
 			c.Groups = append(c.Groups, g)
 		}
 	}
-	for i, s := range c.Series {
-		if c.Series[i].Index = i; used[i] {
-			s.Index, s.Y = i, legend
+	for i, s := range allSeries {
+		if s.Index, s.Y = i, legend; used[i] {
 			c.Legend, legend = append(c.Legend, s), legend+legendRow
 		}
 	}
@@ -125,12 +123,12 @@ func (r *Results) chart() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// bars returns the bars of a workload, from y on, and notes which series they are of.
+// bars returns the bars of a workload, from y down, and notes which series they use.
 func (c *chart) bars(w *Workload, y float64, used []bool) (bars []bar) {
 	x := func(v float64) float64 { return math.Round(10*(plotLeft+unit*min(v, chartLimit))) / 10 }
 	for i, s := range allSeries {
 		ratio := w.Ratio(s.server, "net", Rate)
-		b := bar{Series: i, Y: y, Width: x(ratio.Median) - plotLeft, End: x(ratio.Max), Cut: ratio.Median > chartLimit}
+		b := bar{Series: i, Y: y, Width: x(ratio.Median) - plotLeft, End: x(ratio.Max), Cut: ratio.Max > chartLimit}
 		switch {
 		case w.LeftOut[s.server] != "":
 			b = bar{Y: y, End: plotLeft, Text: s.Name + " did not run"}
@@ -139,9 +137,12 @@ func (c *chart) bars(w *Workload, y float64, used []bool) (bars []bar) {
 		default:
 			used[i], c.Rounds, b.Text = true, max(c.Rounds, ratio.Rounds), fmt.Sprintf("%.2f", ratio.Median)
 		}
-		if ratio.Rounds > 1 && !b.Cut {
+		if ratio.Rounds > 1 && ratio.Min < chartLimit {
 			b.Inside = fmt.Sprintf("M%.1f %.1fv6m0 -3H%.1f", x(ratio.Min), y+1.5, x(ratio.Median))
-			b.Range = fmt.Sprintf("M%.1f %.1fH%.1fm0 -3v6", x(ratio.Median), y+4.5, b.End)
+			b.Range = fmt.Sprintf("M%.1f %.1fH%.1f", x(ratio.Median), y+4.5, b.End)
+			if !b.Cut {
+				b.Range += "m0 -3v6"
+			}
 		}
 		bars = append(bars, b)
 		y += barStep

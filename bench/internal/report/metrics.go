@@ -6,7 +6,7 @@ import "github.com/netring-go/netring/bench/internal/load"
 type Metric struct {
 	name string
 	prec int                  // digits after the point
-	of   func(Result) float64 // NaN: not known
+	of   func(Result) float64 // NaN: unknown
 }
 
 // The metrics.
@@ -18,7 +18,7 @@ var (
 	Calls = Metric{"system calls/request", 2, func(r Result) float64 { return float64(r.Calls) / float64(r.CallsOf) }}
 	Batch = Metric{"operations/batch", 1, func(r Result) float64 { return float64(r.Ops) / float64(r.Batches) }}
 
-	// Busiest is how many times its fair share the busiest listener accepted.
+	// Busiest is the number of connections that the busiest listener accepted, over the mean.
 	Busiest = Metric{"busiest listener ÷ mean", 2, func(r Result) float64 {
 		var sum, most int64
 		for _, n := range r.Accepted {
@@ -27,7 +27,7 @@ var (
 		return float64(most) * float64(len(r.Accepted)) / float64(sum)
 	}}
 
-	// Waited is how long goroutines waited for locks, the runtime's own included.
+	// Waited is how long goroutines waited for locks, including the runtime's.
 	Waited = Metric{"lock wait ns/request", 1, func(r Result) float64 { return float64(r.Waited.Nanoseconds()) / float64(r.Requests) }}
 
 	Resident    = Metric{"resident bytes each", 0, func(r Result) float64 { return float64(r.Resident) / float64(r.Requests) }}
@@ -50,21 +50,21 @@ func micros(ns int64) float64 { return float64(ns) / 1e3 }
 const (
 	TableRate     = "rate"
 	TableLoops    = "loops"    // with operations per batch and waiting for locks
-	TableAccepts  = "accepts"  // with what each listener accepted
-	TableModes    = "modes"    // with system calls, ratios to two bases
-	TableMemory   = "memory"   // resident
-	TableHeap     = "heap"     // of all kinds
-	TableReactor  = "reactor"  // the same, with descriptors and goroutines
+	TableAccepts  = "accepts"  // with connections by listener
+	TableModes    = "modes"    // with system calls, and ratios to two bases
+	TableMemory   = "memory"   // resident memory
+	TableHeap     = "heap"     // memory of all kinds
+	TableReactor  = "reactor"  // memory of all kinds, descriptors and goroutines
 	TableFairness = "fairness" // of quiet connections
 )
 
 // column is a figure of a table, or its ratio to a base.
 type column struct {
 	Metric
-	base int // 0: none; 1: the first one
+	base int // 0: no ratio; 1: the ratio to the first base
 }
 
-// part is some columns, after those that tell the workload and the server.
+// part is a table's columns, without those of the workload and the server.
 type part struct {
 	title   string
 	columns []column
@@ -75,7 +75,7 @@ var (
 	latency    = part{"Latency", []column{{P50, 0}, {P50, 1}, {P99, 0}, {P99, 1}}}
 )
 
-// parts are what tables consist of. A table has six columns at most.
+// parts are the tables of each kind, with at most six columns.
 var parts = map[string][]part{
 	TableRate:    {throughput, latency},
 	TableLoops:   {throughput, {"Batches and locks", []column{{Batch, 0}, {Waited, 0}}}},

@@ -23,16 +23,14 @@ const (
 	ChartFile   = "charts/overview.svg"
 )
 
-// explanation says how to read the report of compare.
+// explanation tells how to read the report of compare.
 //
 //go:embed explanation.md
 var explanation string
 
-// shortRun is how long all turns of a server must take for figures that are not rough.
-const shortRun = time.Second
-
+// short reports whether figures are rough, as a server's turns took less than a second in all.
 func (r *Results) short() bool {
-	return slices.ContainsFunc(r.Runs, func(run Run) bool { return time.Duration(run.Rounds)*run.Turn < shortRun })
+	return slices.ContainsFunc(r.Runs, func(run Run) bool { return time.Duration(run.Rounds)*run.Turn < time.Second })
 }
 
 // WriteFiles writes the report of compare into dir.
@@ -60,12 +58,11 @@ func (r *Results) WriteFiles(dir string) error {
 		os.WriteFile(filepath.Join(dir, ChartFile), chart, 0o666))
 }
 
-// MaxSpread is how far apart the middle half of the rounds' ratios may be before
-// Unsteady names them.
+// MaxSpread is the greatest distance between the quartiles of steady ratios.
 const MaxSpread = 0.1
 
-// Unsteady says in which rows the ratios of requests/s differ too much from round to
-// round, and in how many there are any.
+// Unsteady returns which of the ratios of requests/s have quartiles further apart than MaxSpread,
+// and the number of all ratios.
 func (r *Results) Unsteady() (rows []string, of int) {
 	for _, w := range r.Workloads {
 		for _, server := range w.measured() {
@@ -82,14 +79,13 @@ func (r *Results) Unsteady() (rows []string, of int) {
 	return rows, of
 }
 
-// Printer prints headings and tables. It does not look at write errors: it prints to a
-// buffer, or to standard output, which is where errors would be reported.
+// Printer prints headings and tables. It ignores write errors: Out is a buffer or the terminal.
 type Printer struct {
 	Out      io.Writer
 	Markdown bool
 }
 
-// Heading prints the title of a chapter (level 2) or of a section in it (3).
+// Heading prints the title of a chapter (level 2) or of its section (level 3).
 func (p Printer) Heading(level int, title string) {
 	switch {
 	case p.Markdown:
@@ -101,8 +97,7 @@ func (p Printer) Heading(level int, title string) {
 	}
 }
 
-// Table prints a table, whose first line is the head. All columns but the first texts
-// are figures.
+// Table prints a table. The first line is its head, and the first texts columns are no figures.
 func (p Printer) Table(texts int, lines [][]string) {
 	width := make([]int, len(lines[0]))
 	for _, line := range lines {
@@ -123,7 +118,7 @@ func (p Printer) Table(texts int, lines [][]string) {
 			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
 			switch {
 			case i == 0 && texts > 1 && n > 0 && cell == lines[n-1][0]:
-				text += strings.Repeat(" ", width[0]) + "  " // it stands above
+				text += strings.Repeat(" ", width[0]) + "  " // as in the line above
 			case i < texts:
 				text += cell + pad + "  "
 			default:
@@ -135,8 +130,7 @@ func (p Printer) Table(texts int, lines [][]string) {
 	fmt.Fprintln(p.Out)
 }
 
-// Workloads prints the tables of all workloads, section by section, and what was left
-// out of them.
+// Workloads prints the tables of all workloads, section by section, and what was left out.
 func (p Printer) Workloads(ws []*Workload) {
 	for len(ws) > 0 {
 		n := slices.IndexFunc(ws, func(w *Workload) bool { return w.Setting != ws[0].Setting || w.Section != ws[0].Section })
@@ -165,7 +159,7 @@ func (p Printer) part(title string, part part, ws []*Workload) {
 		name := c.name
 		if c.base > 0 {
 			name += " ÷ " + ws[0].Bases[c.base-1]
-			if i > 0 && part.columns[i-1].name == c.name { // whose name stands there
+			if i > 0 && part.columns[i-1].name == c.name { // which has the name
 				name = strings.TrimPrefix(name, c.name+" ")
 			}
 		}
@@ -189,7 +183,7 @@ func (p Printer) part(title string, part part, ws []*Workload) {
 		return
 	}
 	texts := 2
-	if len(ws) == 1 { // then the title names it
+	if len(ws) == 1 { // the title names it
 		title += ": " + ws[0].Name
 		for i := range lines {
 			lines[i] = lines[i][1:]
@@ -200,7 +194,7 @@ func (p Printer) part(title string, part part, ws []*Workload) {
 	p.Table(texts, lines)
 }
 
-// figure formats a figure that may be NaN, not known.
+// figure formats a figure that may be NaN.
 func figure(v float64, prec int) string {
 	if math.IsNaN(v) {
 		return "–"
@@ -219,16 +213,12 @@ func ratio(s Summary) string {
 	return fmt.Sprintf("%.2f (%.2f–%.2f)", s.Median, s.Min, s.Max)
 }
 
-const (
-	// maxNamed is how many workloads are named that a server was left out of.
-	maxNamed = 6
-
-	// maxColumn is how long a line of text may be.
-	maxColumn = 120
-)
-
-// leftOut says what has no result, once for each reason.
+// leftOut prints which servers have no results, with a line for each reason.
 func (p Printer) leftOut(ws []*Workload) {
+	const (
+		maxNamed  = 6   // workloads in a line
+		maxColumn = 120 // of a line
+	)
 	names := map[string][]string{}
 	for _, w := range ws {
 		for server, reason := range w.LeftOut {

@@ -13,8 +13,8 @@ import (
 	"github.com/netring-go/netring/bench/internal/load"
 )
 
-// testResults returns results of two settings: one in which uring is twice as fast
-// as net, and one in which it is half as fast and syscall was left out.
+// testResults returns results of two settings. In one, uring is twice as fast as net. In the other,
+// uring is half as fast and syscall was left out.
 func testResults() *Results {
 	turn := func(n int64) Result {
 		return Result{
@@ -90,7 +90,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestPlain looks at a table as it is on a terminal.
+// TestPlain checks a table for a terminal.
 func TestPlain(t *testing.T) {
 	var out strings.Builder
 	Printer{Out: &out}.Workloads(testResults().Workloads[:2])
@@ -105,7 +105,7 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// TestRead puts two files together.
+// TestRead joins two files.
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")

@@ -1,5 +1,5 @@
-// Package report holds what a benchmark measured, and prints it: as tables, plain or
-// in Markdown, as figures in JSON, and as a chart.
+// Package report holds the results of a benchmark and prints them: as tables (plain or in
+// Markdown), in JSON and as a chart.
 package report
 
 import (
@@ -16,13 +16,13 @@ import (
 	"github.com/netring-go/netring/bench/internal/load"
 )
 
-// Results is all that was measured.
+// Results is the results of one or several runs.
 type Results struct {
 	Runs      []Run
 	Workloads []*Workload
 }
 
-// Run says where results come from.
+// Run says how results were measured.
 type Run struct {
 	Command string
 	Machine string // and the date
@@ -30,39 +30,38 @@ type Run struct {
 	Turn    time.Duration
 }
 
-// Workload is what was measured of one row in one setting.
+// Workload is the results of one row in one setting.
 type Workload struct {
 	Setting string
-	Section string // its heading in the report, "" for none
+	Section string // its heading in the report; "": none
 	Name    string
 	Table   string              // one of the Table constants
-	Bases   []string            // the servers that ratios are to
-	Servers []string            // in the order that they are shown in
+	Bases   []string            // of the ratios
+	Servers []string            // in the order of the tables
 	Rounds  []map[string]Result // by server
 	LeftOut map[string]string   `json:",omitempty"` // why a server has no result
 }
 
-// Result is what was measured in one server's turn.
+// Result is the result of one server's turn.
 type Result struct {
 	load.Result
-	Counters // what they grew by
+	Counters // their growth
 
-	// System calls in a further turn, and the requests in it. Only the last round has
-	// them, if any.
+	// System calls and requests of an additional turn; at most the last round has one.
 	Calls, CallsOf int64 `json:",omitempty"`
 }
 
-// Counters is what a server tells about itself.
+// Counters is what a server reports about itself.
 type Counters struct {
 	Batches, Ops uint64        `json:",omitempty"` // of netring
 	Accepted     []int64       `json:",omitempty"` // by listener
 	Waited       time.Duration `json:",omitempty"` // for locks, by all goroutines
 
-	// What it holds after a garbage collection, in bytes and in numbers.
+	// After a garbage collection, in bytes and in numbers.
 	Resident, Heap, Stack, Descriptors, Goroutines int64 `json:",omitempty"`
 }
 
-// Sub returns c less what the counters were before.
+// Sub returns the growth of the counters since before.
 func (c Counters) Sub(before Counters) Counters {
 	for i := range c.Accepted {
 		c.Accepted[i] -= before.Accepted[i]
@@ -74,10 +73,10 @@ func (c Counters) Sub(before Counters) Counters {
 	}
 }
 
-// aPort matches an address; its port differs each time.
+// aPort matches an address, whose port differs in each round.
 var aPort = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 
-// LeaveOut removes a server's results, for the reason given.
+// LeaveOut removes a server's results and notes the reason.
 func (w *Workload) LeaveOut(server, reason string) {
 	for _, round := range w.Rounds {
 		delete(round, server)
@@ -98,10 +97,10 @@ func (w *Workload) measured() (servers []string) {
 	return servers
 }
 
-// Unfiltered is the base of ratios that are to the same server without "+seccomp".
+// Unfiltered is the base of ratios to the same server without "+seccomp".
 const Unfiltered = "unfiltered"
 
-// Value is the median of m over the rounds in which server has one; NaN if there is none.
+// Value returns the median of m over the rounds with a result of server; NaN if there is none.
 func (w *Workload) Value(server string, m Metric) float64 {
 	var vs []float64
 	for _, round := range w.Rounds {
@@ -112,7 +111,7 @@ func (w *Workload) Value(server string, m Metric) float64 {
 	return Summarize(vs).Median
 }
 
-// Ratio summarises the ratios of server's m to base's in the same round.
+// Ratio returns the summary of the ratios of server's m to base's in the same round.
 func (w *Workload) Ratio(server, base string, m Metric) Summary {
 	if base == Unfiltered {
 		base = strings.TrimSuffix(server, "+seccomp")
@@ -128,14 +127,13 @@ func (w *Workload) Ratio(server, base string, m Metric) Summary {
 	return Summarize(vs)
 }
 
-// Summary describes the values that a figure had in some rounds.
+// Summary describes a figure's values over the rounds.
 type Summary struct {
-	Min, Q1, Median, Q3, Max float64 // NaN if there are none
+	Min, Q1, Median, Q3, Max float64 // NaN without values
 	Rounds                   int
 }
 
-// Summarize returns the summary of vs, which it sorts. Quartiles between two values
-// are interpolated.
+// Summarize returns the summary of vs, which it sorts. It interpolates quartiles.
 func Summarize(vs []float64) Summary {
 	slices.Sort(vs)
 	at := func(q float64) float64 {
@@ -148,7 +146,7 @@ func Summarize(vs []float64) Summary {
 	return Summary{Min: at(0), Q1: at(0.25), Median: at(0.5), Q3: at(0.75), Max: at(1), Rounds: len(vs)}
 }
 
-// Write writes all rounds to the file, with a line for each workload.
+// Write writes all rounds to the file in JSON, with a line for each workload.
 func (r *Results) Write(file string) error {
 	data, err := json.Marshal(r)
 	if err != nil {
@@ -158,8 +156,7 @@ func (r *Results) Write(file string) error {
 	return os.WriteFile(file, append(data, '\n'), 0o666)
 }
 
-// Read reads files that Write wrote. Where several have the same workload, their rounds
-// are put together.
+// Read reads files that Write wrote. It joins the rounds of a workload that is in several files.
 func Read(files ...string) (*Results, error) {
 	all := &Results{}
 	for _, file := range files {
@@ -189,7 +186,7 @@ func (r *Results) add(w *Workload) error {
 		return nil
 	}
 	if !slices.Equal(same.Bases, w.Bases) {
-		return fmt.Errorf("%s has ratios to %q, in other files to %q", w.Name, w.Bases, same.Bases)
+		return fmt.Errorf("the ratios of %s are to %q, in an earlier file to %q; use files of runs whose -impls begin with the same server", w.Name, w.Bases, same.Bases)
 	}
 	same.Rounds = append(same.Rounds, w.Rounds...)
 	for _, s := range w.Servers {
@@ -212,7 +209,7 @@ func (r *Results) find(setting, name string) *Workload {
 	return nil
 }
 
-// settings returns the settings, in the order that they were measured in.
+// settings returns the settings in the order of measurement.
 func (r *Results) settings() (names []string) {
 	for _, w := range r.Workloads {
 		if !slices.Contains(names, w.Setting) {
