@@ -7,27 +7,26 @@ import (
 	"strconv"
 )
 
-// answers is what a client expects to receive, over and over.
+// answers is the answer that a client expects, again and again.
 type answers struct {
-	want       []byte // one of them; nil: its length is not known yet
-	head, tail int    // how much of it is compared, at both ends: HTTP answers have the date in between
-	marked     bool   // it begins with the connection's number
+	want       []byte // one answer; nil until its length is known
+	head, tail int    // bytes compared at both ends: an HTTP answer has the date in between
+	marked     bool   // the answer begins with the connection's number
 
-	// all says to compare every byte of a message. Otherwise only the ends of each
-	// piece that arrives are compared: more would cost the load generator as much as
-	// receiving it.
+	// all makes check compare every byte of a message. Otherwise it compares the ends of each
+	// piece that arrives: comparing a long piece costs as much as receiving it.
 	all bool
 }
 
-// ends is how many bytes of a piece are compared at its beginning and at its end.
+// ends is how many bytes of a piece are compared at each end.
 const ends = 64
 
-// exactAnswers expects always the same.
+// exactAnswers expects the same bytes each time.
 func exactAnswers(answer []byte) *answers {
 	return &answers{want: answer, head: len(answer), all: true}
 }
 
-// echoAnswers expects messages of size bytes.
+// echoAnswers expects messages of size bytes, marked with the connection's number.
 func echoAnswers(size int) *answers {
 	p := Pattern()
 	a := exactAnswers(bytes.Repeat(p, size/len(p)+1)[:size])
@@ -38,19 +37,19 @@ func echoAnswers(size int) *answers {
 // goodHead is how an HTTP answer begins.
 const goodHead = "HTTP/1.1 200 "
 
-// httpAnswers expects answers of the HTTP servers.
+// httpAnswers expects the answers of net/http, whose length it learns from the first.
 func httpAnswers() *answers { return &answers{head: len(goodHead), tail: len(Body)} }
 
-// mark puts a connection's number into the message, so that an answer that went
-// to another connection shows.
+// mark puts a connection's number into the message. check then notices an answer to another
+// connection.
 func (a *answers) mark(id int) {
 	if a.marked {
 		binary.LittleEndian.PutUint32(a.want, uint32(id))
 	}
 }
 
-// check compares p, which arrived on connection id after got bytes of answers,
-// with what should be there.
+// check compares p, which arrived on connection id after got bytes of answers, with what is
+// expected there.
 func (a *answers) check(id, got int, p []byte) error {
 	if a.want == nil {
 		if err := a.learn(p); err != nil {
@@ -75,13 +74,13 @@ func (a *answers) check(id, got int, p []byte) error {
 	return nil
 }
 
-// learn looks at the first HTTP answer for its length. All are equally long.
+// learn takes the length of answers from the first HTTP answer.
 func (a *answers) learn(p []byte) error {
 	head, _, ok := bytes.Cut(p, []byte("\r\n\r\n"))
 	_, length, ok2 := bytes.Cut(head, []byte("Content-Length: "))
 	length, _, _ = bytes.Cut(length, []byte("\r\n"))
 	if n, err := strconv.Atoi(string(length)); !ok || !ok2 || err != nil || n != len(Body) {
-		return fmt.Errorf("not a good answer: %.200q", p)
+		return fmt.Errorf("the first answer is %.200q; its body should have %d bytes", p, len(Body))
 	}
 	a.want = make([]byte, len(head)+4+len(Body))
 	copy(a.want, goodHead)

@@ -11,7 +11,7 @@ func TestHTTPAnswers(t *testing.T) {
 	if err := a.check(0, 0, []byte(good)); err != nil || len(a.want) != len(good) {
 		t.Errorf("%v, length %d, want %d", err, len(a.want), len(good))
 	}
-	// Two pipelined ones, in all pieces.
+	// Two pipelined answers, cut at every byte.
 	two := good + good
 	for cut := range len(two) + 1 {
 		if err := a.check(0, 0, []byte(two[:cut])); err != nil {

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// broadcastWindow is how many messages may be on their way to somebody: enough for
-// the server to go on while the load generator reads the last copies of one.
+// broadcastWindow is how many messages are under way at a time. While the load generator reads
+// the last copies of one message, the server can send the next.
 const broadcastWindow = 4
 
 // broadcast is the state of a Broadcast job.
 type broadcast struct {
 	*loader
-	next    uint64                     // number of the next message, which it begins with
-	sentAt  [broadcastWindow]time.Time // when the latest ones were sent
-	missing [broadcastWindow]int       // copies of them still to arrive
+	next    uint64                     // number of the next message; a message begins with its number
+	sentAt  [broadcastWindow]time.Time // when the messages under way were sent
+	missing [broadcastWindow]int       // their copies that have not arrived
 }
 
-// runBroadcast sends messages on the first connection that the server sends to all
-// others, and counts the copies.
+// runBroadcast sends messages on the first connection and counts the copies that the server
+// sends to all others.
 func (l *loader) runBroadcast() Result {
 	b := &broadcast{loader: l}
 	l.msg = Pattern()[:BroadcastSize]
@@ -39,7 +39,7 @@ func (b *broadcast) send(now time.Time) {
 	b.next++
 	sender.sent = 0
 	if sender.write(b.msg); sender.sent < len(b.msg) {
-		fail("the sender's socket has no room for a message")
+		fail("the sender's socket took %d of a message's %d bytes", sender.sent, len(b.msg))
 	}
 }
 
@@ -56,7 +56,7 @@ func (b *broadcast) receive(c *client) {
 		drained := len(p) < len(b.buf)
 		if c.since.IsZero() {
 			if p[0] != Greeting {
-				fail("connection %d: greeted with %q", c.id, p[0])
+				fail("connection %d: the greeting is %q instead of %q", c.id, p[0], Greeting)
 			}
 			c.since = time.Now()
 			b.queued--
@@ -75,7 +75,7 @@ func (b *broadcast) copies(c *client, p []byte) {
 		number, at := uint64(c.got/BroadcastSize), c.got%BroadcastSize
 		n := min(len(p), BroadcastSize-at)
 		if number >= b.next || c.id == 0 {
-			fail("connection %d: %d bytes that nobody sent", c.id, len(p))
+			fail("connection %d: the server sent %d bytes that no client did", c.id, len(p))
 		}
 		binary.LittleEndian.PutUint64(b.msg, number)
 		if !bytes.Equal(p[:n], b.msg[at:at+n]) {

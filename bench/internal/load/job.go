@@ -1,7 +1,6 @@
-// Package load is the load generator: it keeps connections to a server busy for a
-// while, compares what it receives with what it should be, and measures. It is one
-// thread with an epoll loop that makes system calls by itself, to load the machine as
-// little as possible; only HTTPS and gRPC have goroutines.
+// Package load is the load generator. It keeps connections to a server busy for a while, checks
+// the answers and measures. To use little CPU time, it is one thread with an epoll loop. Only
+// HTTPS and gRPC use goroutines.
 package load
 
 import (
@@ -12,32 +11,32 @@ import (
 // The kinds of load.
 const (
 	HTTP      = "http"      // requests
-	Raw       = "raw"       // requests to a server that gives RawAnswer whatever it reads
+	Raw       = "raw"       // requests to a server that answers any read with RawAnswer
 	HTTPS     = "https"     // requests over TLS
 	GRPC      = "grpc"      // calls
 	Echo      = "echo"      // messages of Size bytes
-	Fair      = "fair"      // the same at fixed times, beside a connection that floods
-	Broadcast = "broadcast" // messages that the server sends to everybody
-	File      = "file"      // bytes from the server, content unknown
+	Fair      = "fair"      // messages of Size bytes at fixed times, beside a connection that floods
+	Broadcast = "broadcast" // messages that the server sends to all connections
+	File      = "file"      // bytes from the server, of unknown content
 	Source    = "source"    // bytes from the server
 	Sink      = "sink"      // bytes to the server
 	Proxy     = "proxy"     // bytes through the server, which takes connections in pairs
-	Hold      = "hold"      // Idle connections, which stay until the next job
+	Hold      = "hold"      // Idle connections, which stay open until the next job
 )
 
-// Job is a load on one server, each connection with one message under way at a time if
-// the kind of load does not say otherwise.
+// Job is a load on one server. Each connection has one message under way at a time, unless the
+// kind of load says otherwise.
 type Job struct {
 	Kind     string
 	Port     int
 	PID      int // of the server, whose CPU time is measured
 	Conns    int
-	Idle     int  // connections beside them that make one request, then none
+	Idle     int  // further connections, which make one request each
 	Size     int  // of a message, in bytes
 	Pipeline int  // requests that are sent together; 0 means 1
-	Rate     int  // of HTTP and Fair: how many are sent per second, at random and at regular times; 0: as many as there can be
-	Fresh    bool // of HTTP and Raw: each request on a connection of its own, which the server closes
-	Keep     bool // the connections of the Hold job before it
+	Rate     int  // of Fair: messages per second, at regular times; of HTTP: requests per second, at random times (0: no limit)
+	Fresh    bool // of HTTP and Raw: each request has its own connection, which the server closes
+	Keep     bool // keeps the connections of the Hold job before it
 	Warmup   time.Duration
 	Duration time.Duration
 }
@@ -49,36 +48,36 @@ type Result struct {
 	P50, P99 time.Duration // latencies of requests
 	CPU      time.Duration `json:",omitempty"` // of the server
 
-	// Of Fair only: the latencies without the flood, and how much was echoed to it.
+	// Of Fair: the latencies without the flood, and the bytes of the flood that came back.
 	AloneP50, AloneP99 time.Duration `json:",omitempty"`
 	FloodBytes         int64         `json:",omitempty"`
 }
 
 const (
-	// Request is what a client asks of an HTTP server, and Body the body of the answer.
+	// Request is a client's request to an HTTP server, and Body the body of the answer.
 	Request = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 	Body    = "Hello, World!\n"
 
 	// lastRequest is a Request after which the server closes the connection.
 	lastRequest = "GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
 
-	// RawAnswer is the answer of a server that does not look at requests.
+	// RawAnswer is the answer of a server that does not parse requests.
 	RawAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n" + Body
 
-	// BroadcastSize is the length of a message that a hub sends to everybody, and
-	// Greeting the byte with which it tells a client that it is subscribed.
+	// BroadcastSize is the length of a hub's messages. Greeting is the byte that a hub sends
+	// to a client when it is subscribed.
 	BroadcastSize = 100
 	Greeting      = '!'
 
-	// StreamSize is how many bytes go over a connection of File, Source and Sink, MiB
-	// what counts as a request, and PatternSize the period of what they consist of.
+	// StreamSize is how many bytes go over a connection of File, Source and Sink. PatternSize
+	// is their period, and MiB counts as a request.
 	StreamSize  = 1 << 30
 	MiB         = 1 << 20
 	PatternSize = 64 << 10
 
-	// SinkFailed is a sink's receipt if what arrived was not the pattern. Otherwise
-	// it is the number of bytes. It is sent as 8 bytes, little-endian, after the
-	// client has half-closed the connection.
+	// SinkFailed is a sink's answer if what arrived was not Pattern. Otherwise the answer is the
+	// number of bytes. A sink sends its answer in 8 bytes, little-endian, when the client has
+	// half-closed the connection.
 	SinkFailed = 1<<64 - 1
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/netring-go/netring/bench/internal/child"
 )
 
-// Serve is the main function of a load generator's process, see package child: its
-// requests are Jobs.
+// Serve is the main function of a load generator's process. Its requests are Jobs; see package
+// child.
 func Serve(in io.Reader, out io.Writer) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -52,13 +52,13 @@ func (j Job) Run() (Result, error) {
 	return l.run()
 }
 
-// failure is what a job panics with. It never leaves run.
+// failure is what a job panics with. run recovers it.
 type failure struct{ error }
 
-// fail ends the job.
+// fail ends the job with an error.
 func fail(format string, args ...any) { panic(failure{fmt.Errorf(format, args...)}) }
 
-// check ends the job if the system call has failed.
+// check ends the job if err, of the system call, is not nil.
 func check(call string, err error) {
 	if err != nil {
 		panic(failure{os.NewSyscallError(call, err)})
@@ -72,14 +72,14 @@ type loader struct {
 	epoll  int // descriptor
 	events [512]unix.EpollEvent
 	conns  []client
-	step   func(c *client)                // does what c is ready for
-	next   func(c *client, now time.Time) // after an answer that is complete
+	step   func(c *client)                // handles an event of c
+	next   func(c *client, now time.Time) // follows a complete answer
 	pacer  *pacer                         // of jobs with a Rate
 	buf    []byte
-	queued int // requests still to come from idle connections
+	queued int // connections that connectAll waits for
 
 	answers *answers
-	msg     []byte // what is sent as one request
+	msg     []byte // a request
 }
 
 // client is one connection.
@@ -89,21 +89,21 @@ type client struct {
 	idle  bool
 	sent  int       // bytes of the request written
 	got   int       // bytes of the answer read
-	since time.Time // when the request was started; zero: there is none
+	since time.Time // when the request was started or due; zero: no request is under way
 }
 
 func newLoader(job Job) (*loader, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	return &loader{
 		job: job, epoll: epoll,
-		meter: newMeter(),
+		meter: meter{unit: 1, hist: newHistogram()},
 		buf:   make([]byte, 256<<10),
-		// The clients must not move while more of them are made.
+		// The capacity suffices for all clients: pointers to them stay valid.
 		conns: make([]client, 0, job.Conns+job.Idle+8),
 	}, os.NewSyscallError("epoll_create1", err)
 }
 
-// close hangs up. Errors do not matter any more.
+// close closes all connections. It ignores errors: the job has ended.
 func (l *loader) close() {
 	_ = unix.Close(l.epoll)
 	for _, c := range l.conns {
@@ -113,7 +113,7 @@ func (l *loader) close() {
 	}
 }
 
-// runs is how to run each kind of load.
+// runs has the function of each kind of load.
 var runs = map[string]func(*loader) Result{
 	HTTP: (*loader).runMessages, Raw: (*loader).runMessages, Echo: (*loader).runMessages,
 	Hold: (*loader).runHold, Fair: (*loader).runFair, Broadcast: (*loader).runBroadcast,
@@ -121,25 +121,20 @@ var runs = map[string]func(*loader) Result{
 	File: (*loader).runStream, Source: (*loader).runStream, Sink: (*loader).runStream, Proxy: (*loader).runStream,
 }
 
-// run runs the job.
 func (l *loader) run() (res Result, err error) {
 	run, ok := runs[l.job.Kind]
 	if !ok {
-		return res, fmt.Errorf("unknown kind of load %q", l.job.Kind)
+		return res, fmt.Errorf("the kind of load is %q; use a constant of package load", l.job.Kind)
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			f, ok := p.(failure)
-			if !ok {
-				panic(p)
-			}
-			err = f.error
+			err = p.(failure).error
 		}
 	}()
 	return run(l), nil
 }
 
-// measured runs loop to warm up, then to measure.
+// measured runs loop twice: to warm up, then to measure.
 func (l *loader) measured(loop func(until time.Time)) Result {
 	loop(time.Now().Add(l.job.Warmup))
 	if l.answers != nil {
@@ -148,16 +143,16 @@ func (l *loader) measured(loop func(until time.Time)) Result {
 	return l.measure(l.job.PID, l.job.Duration, loop)
 }
 
-// loop waits for events and does what they allow, until the given time.
+// loop handles events until the given time.
 func (l *loader) loop(until time.Time) {
 	for left := time.Until(until); left > 0; left = time.Until(until) {
 		l.wait(left)
 	}
 }
 
-// wait waits for events at most so long and does what they allow.
+// wait waits for events for at most d and handles them.
 func (l *loader) wait(d time.Duration) {
-	d = max(d, 0) // a negative time would mean for ever
+	d = max(d, 0) // epoll_wait takes a negative time as unlimited
 	n, err := unix.EpollWait(l.epoll, l.events[:], int((d+time.Millisecond-1)/time.Millisecond))
 	if err != unix.EINTR {
 		check("epoll_wait", err)
@@ -171,15 +166,14 @@ func (l *loader) wait(d time.Duration) {
 	}
 }
 
-// watch has epoll report the events of fd (EPOLLIN and so on) for id. Closing fd ends
-// that.
+// watch adds fd to the epoll set, which reports its events with id, until fd is closed.
 func (l *loader) watch(fd int, events uint32, id int) {
 	ev := unix.EpollEvent{Events: events, Fd: int32(id)}
 	check("epoll_ctl", unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
-// dial makes c's socket and begins to connect it. On loopback connect(2) usually
-// completes at once; otherwise an event reports the connection.
+// dial makes c's socket and begins to connect. On loopback connect(2) usually completes at once;
+// otherwise an event reports the connection.
 func (l *loader) dial(c *client) {
 	var err error
 	c.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
@@ -190,7 +184,7 @@ func (l *loader) dial(c *client) {
 	}
 }
 
-// connect makes one more connection, which is in the epoll set.
+// connect makes another connection and adds it to the epoll set.
 func (l *loader) connect() *client {
 	l.conns = append(l.conns, client{id: len(l.conns), fd: -1})
 	c := &l.conns[len(l.conns)-1]
@@ -200,18 +194,13 @@ func (l *loader) connect() *client {
 	return c
 }
 
-const (
-	// groupSize is how many connections are made before their first answers are
-	// waited for: fewer than a listener's backlog, which is 4096 on most systems.
-	groupSize = 512
-
-	// groupTimeout bounds that waiting.
-	groupTimeout = 15 * time.Second
-)
-
-// connectAll makes n connections, in groups. It calls first with each and waits until
-// l.queued, which first may count up and step may count down, is 0 again.
+// connectAll makes n connections, in groups. It calls first with each. Before the next group it
+// waits until l.queued is 0: first may count it up, and step counts it down.
 func (l *loader) connectAll(n int, first func(c *client)) {
+	const (
+		groupSize    = 512 // smaller than a listener's backlog, which is 4096 on most systems
+		groupTimeout = 15 * time.Second
+	)
 	for n > 0 {
 		group := min(n, groupSize)
 		for range group {
@@ -220,19 +209,19 @@ func (l *loader) connectAll(n int, first func(c *client)) {
 		n -= group
 		for end := time.Now().Add(groupTimeout); l.queued > 0; {
 			if time.Now().After(end) {
-				fail("%d of %d connections had no answer within %v", l.queued, group, groupTimeout)
+				fail("the server did not answer %d of %d new connections within %v", l.queued, group, groupTimeout)
 			}
 			l.wait(time.Until(end))
 		}
 	}
 }
 
-// reconnect connects c, of a Fresh job, and sends its request, with as few system calls
-// as possible: this work limits how much of a server the load generator can show.
+// reconnect connects c, of a Fresh job, and sends its request. It makes few system calls, as
+// connecting is what limits the load generator here.
 //
-// Closing the connection resets it. Otherwise each connection would stay in TIME_WAIT
-// for a minute, and within seconds there would be enough of them to slow the machine
-// down. The server's program sees no difference.
+// SO_LINGER makes close(2) reset the connection. Otherwise each connection would stay in
+// TIME_WAIT for a minute, and after seconds their number would slow the machine. The server's
+// program sees no difference.
 func (l *loader) reconnect(c *client) {
 	c.sent, c.got, c.since = 0, 0, time.Now()
 	l.dial(c)
@@ -245,25 +234,22 @@ func (l *loader) reconnect(c *client) {
 	l.watch(c.fd, events, c.id)
 }
 
-// NoAnswer is how long after the end of its turn a server may still give its first
-// answer.
+// NoAnswer is how long after the end of its turn a server may still send its first answer.
 const NoAnswer = 5 * time.Second
 
 // meter counts the requests of one turn.
 type meter struct {
-	counting bool                    // what is done counts now
-	done     int64                   // what was done since it does
+	counting bool                    // false while warming up
+	done     int64                   // requests or bytes since counting began
 	unit     int64                   // how much of done is a request
-	hist     *hdrhistogram.Histogram // the latencies of requests, in ns
+	hist     *hdrhistogram.Histogram // latencies of requests, in ns
 }
 
-func newMeter() meter { return meter{unit: 1, hist: newHistogram()} }
-
-// newHistogram returns a histogram for latencies in ns, of up to a minute.
+// newHistogram returns a histogram for latencies up to a minute, in ns.
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, int64(time.Minute), 3) }
 
-// completed counts n requests that were started at the time since and have just had
-// their answers, if they count. It fails if that took more than about a minute.
+// completed counts n requests that were started at since and answered at now, unless the load is
+// warming up. It ends the job if that took more than about a minute.
 func (m *meter) completed(since, now time.Time, n int64) {
 	if m.counting {
 		m.done += n
@@ -271,8 +257,8 @@ func (m *meter) completed(since, now time.Time, n int64) {
 	}
 }
 
-// measure runs loop for a time d and returns what was done in it, and how much CPU
-// time the process pid used. It fails if no request was answered.
+// measure runs loop for the duration d and returns what was done, and the CPU time of process
+// pid. It ends the job if no request was answered.
 func (m *meter) measure(pid int, d time.Duration, loop func(until time.Time)) (res Result) {
 	m.counting, m.done = true, 0
 	m.hist.Reset()
@@ -281,7 +267,7 @@ func (m *meter) measure(pid int, d time.Duration, loop func(until time.Time)) (r
 	begin := time.Now()
 	end := begin.Add(d)
 	loop(end)
-	// A short turn on a machine that paused it may have seen no answer at all.
+	// A machine that paused the process may have left no time for an answer.
 	for m.done < m.unit && time.Since(end) < NoAnswer {
 		loop(time.Now().Add(10 * time.Millisecond))
 	}
@@ -291,7 +277,7 @@ func (m *meter) measure(pid int, d time.Duration, loop func(until time.Time)) (r
 	check("CPU time", err)
 	res.CPU = after - before
 	if res.Requests = m.done / m.unit; res.Requests == 0 {
-		fail("no request was answered")
+		fail("the server answered no request within %v", res.Elapsed)
 	}
 	m.latencies(&res)
 	return res

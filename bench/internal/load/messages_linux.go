@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runMessages keeps a message, or several pipelined requests, under way on each
-// connection, or sends them at the times that the job's rate asks for.
+// runMessages keeps one message, or several pipelined requests, under way on each connection.
+// With a Rate, it sends requests at random times instead.
 func (l *loader) runMessages() Result {
-	l.step, l.next = l.exchange, l.start // the answer comes with a later event
+	l.step, l.next = l.exchange, l.start // the next answer comes with a later event
 	l.expect()
 	l.connectAll(l.job.Idle, l.startIdle)
 	if l.job.Pipeline > 1 {
@@ -19,7 +19,7 @@ func (l *loader) runMessages() Result {
 	}
 	switch {
 	case l.job.Rate > 0:
-		// At random times, the same ones for every server, with exponential gaps.
+		// The gaps are exponential. The seed makes the times the same for every server.
 		random, mean := rand.New(rand.NewPCG(1, 2)), float64(time.Second)/float64(l.job.Rate)
 		l.pace(1, func() time.Duration { return time.Duration(random.ExpFloat64() * mean) })
 	case l.job.Fresh:
@@ -39,7 +39,7 @@ func (l *loader) runMessages() Result {
 	return l.measured(l.loop)
 }
 
-// expect sets what is sent, and what should come back.
+// expect sets what is sent and what the answers should be.
 func (l *loader) expect() {
 	switch {
 	case l.job.Kind == Raw:
@@ -56,14 +56,14 @@ func (l *loader) expect() {
 
 func (l *loader) pipeline() int { return max(l.job.Pipeline, 1) }
 
-// startIdle is first of connectAll for connections that exchange one message.
+// startIdle starts the only request of c. It is an argument of connectAll.
 func (l *loader) startIdle(c *client) {
 	c.idle = true
 	l.queued++
 	l.start(c, time.Now())
 }
 
-// runHold makes connections that exchange one message each and then do nothing.
+// runHold makes connections that exchange one message each and then stay idle.
 func (l *loader) runHold() Result {
 	l.step = l.exchange
 	l.expect()
@@ -72,15 +72,15 @@ func (l *loader) runHold() Result {
 	return Result{Requests: int64(l.job.Idle), Elapsed: time.Since(begin)}
 }
 
-// start begins the next request on c, which counts from the given time.
+// start begins the next request on c, whose latency counts from the given time.
 func (l *loader) start(c *client, at time.Time) {
 	c.sent, c.got, c.since = 0, 0, at
 	l.answers.mark(c.id)
 	c.write(l.msg)
 }
 
-// exchange sends the rest of c's request and receives its answer, and in a Fresh job
-// the end of the connection.
+// exchange sends the rest of c's request and receives its answer. In a Fresh job it also
+// receives the end of the connection.
 func (l *loader) exchange(c *client) {
 	l.answers.mark(c.id)
 	if c.sent < len(l.msg) && !c.since.IsZero() {
@@ -91,7 +91,7 @@ func (l *loader) exchange(c *client) {
 		if p == nil {
 			return
 		}
-		if len(p) == 0 { // it has hung up
+		if len(p) == 0 {
 			if !l.job.Fresh || c.got == 0 || c.got < len(l.answers.want) {
 				fail("the server closed a connection after %d bytes of an answer", c.got)
 			}
@@ -101,7 +101,9 @@ func (l *loader) exchange(c *client) {
 			l.answered(c)
 			return
 		}
-		l.answers.expect(c.id, c.got, p)
+		if err := l.answers.check(c.id, c.got, p); err != nil {
+			panic(failure{err})
+		}
 		c.got += len(p)
 		want := len(l.answers.want)
 		if !c.idle {
@@ -109,8 +111,8 @@ func (l *loader) exchange(c *client) {
 		}
 		switch {
 		case c.got > want || c.since.IsZero():
-			fail("an answer of %d bytes instead of %d", c.got, want)
-		case l.job.Fresh: // the end is still to come
+			fail("an answer has %d bytes instead of %d", c.got, want)
+		case l.job.Fresh: // the end of the connection follows
 		case c.got == want:
 			l.answered(c)
 			return
@@ -120,14 +122,7 @@ func (l *loader) exchange(c *client) {
 	}
 }
 
-// expect ends the job if check fails.
-func (a *answers) expect(id, got int, p []byte) {
-	if err := a.check(id, got, p); err != nil {
-		panic(failure{err})
-	}
-}
-
-// answered counts the answer that c has received and goes on.
+// answered counts the answer that c has received and starts the next request.
 func (l *loader) answered(c *client) {
 	if c.idle {
 		l.queued--
@@ -139,29 +134,27 @@ func (l *loader) answered(c *client) {
 	l.next(c, now)
 }
 
-// pacer starts requests when they are due, whether or not earlier requests have been
-// answered. A latency counts from the time when the request was due, even if it had to
-// wait for a connection.
+// pacer starts requests when they are due, whether or not earlier requests have been answered.
+// A latency counts from the time when the request was due, even if it waited for a connection.
 type pacer struct {
 	*loader
-	timer int // a timerfd, which tells of the next one
+	timer int // a timerfd, which expires when the next request is due
 	gap   func() time.Duration
-	next  time.Time
-	ticks int
-	lanes []lane // take requests by turns
+	next  time.Time // when the next request is due
+	ticks int       // requests so far
+	lanes []lane    // which take requests in turn
 }
 
-// lane is some connections that share requests.
+// lane is a set of connections that share requests.
 type lane struct {
 	free    []*client
-	overdue []time.Time // requests that no connection was free for
+	overdue []time.Time // when requests were due that wait for a free connection
 }
 
-// timerID is the timer's number in the epoll set, where clients have theirs.
+// timerID is the timer's number in the epoll set; clients have their indexes.
 const timerID = -1
 
-// pace makes the job's connections and has requests due on them, gap apart, in so many
-// lanes.
+// pace makes the job's connections, divides them into lanes and starts the pacer.
 func (l *loader) pace(lanes int, gap func() time.Duration) {
 	p := &pacer{loader: l, gap: gap, lanes: make([]lane, lanes)}
 	l.pacer, l.next = p, p.release
@@ -190,13 +183,13 @@ func (p *pacer) tick() {
 		lane.free = lane.free[:n-1]
 		p.start(c, p.next)
 	}
-	// A time of 0 would disarm the timer. Setting it also clears its expiration.
+	// A time of 0 would disarm the timer. Setting the timer also clears its expiration.
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(time.Until(p.next), 1)))}
 	check("timerfd_settime", unix.TimerfdSettime(p.timer, 0, &spec, nil))
 }
 
-// release has c, whose answer is complete, make the request that is longest overdue,
-// if there is one.
+// release starts the longest overdue request of c's lane on c, whose answer is complete. Without
+// overdue requests, c becomes free.
 func (p *pacer) release(c *client, _ time.Time) {
 	lane := &p.lanes[c.id%len(p.lanes)]
 	if len(lane.overdue) == 0 {
@@ -209,11 +202,8 @@ func (p *pacer) release(c *client, _ time.Time) {
 	p.start(c, due)
 }
 
-// floodPiece is how much of a flood is sent at a time.
-const floodPiece = 16 << 10
-
-// runFair sends messages on quiet connections at regular times, first alone, then
-// beside a connection that sends as much as it can.
+// runFair sends messages on quiet connections at regular times, first alone, then beside a
+// connection that sends as much as it can.
 func (l *loader) runFair() Result {
 	l.step = l.exchange
 	l.expect()
@@ -221,15 +211,16 @@ func (l *loader) runFair() Result {
 	l.pace(l.job.Conns, func() time.Duration { return gap })
 	l.job.Duration /= 2
 	alone := l.measured(l.loop)
-	flood := l.newStream(l.connect(), floodPiece, 1)
+	const piece = 16 << 10 // of the flood, per write
+	flood := l.newStream(l.connect(), piece, 1)
 	l.step = func(c *client) {
-		if c != flood.out { // whose events only end the waiting
+		if c != flood.out { // an event of the flood only ends the waiting
 			l.exchange(c)
 		}
 	}
 	res := l.measured(flood.loop)
 	if flood.count == 0 {
-		fail("nothing was echoed of the flood")
+		fail("the server echoed nothing of the flood")
 	}
 	res.AloneP50, res.AloneP99, res.FloodBytes = alone.P50, alone.P99, flood.count
 	return res

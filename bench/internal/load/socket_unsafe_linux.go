@@ -7,46 +7,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// read reads what there is: nil if there is nothing now, an empty slice if the peer has
-// hung up.
+// read reads what has arrived: nil if there is nothing, an empty slice if the peer has hung up.
 func (c *client) read(buf []byte) []byte {
-	n, errno := rawIO(unix.SYS_READ, c.fd, buf, 0)
-	if errno == unix.EAGAIN {
-		return nil
+	if n, ok := transfer("read", unix.SYS_READ, c.fd, buf); ok {
+		return buf[:n]
 	}
-	if errno != 0 {
-		check("read", errno)
-	}
-	return buf[:n]
+	return nil
 }
 
 // write sends p[c.sent:] as far as the socket takes it.
 func (c *client) write(p []byte) {
 	for c.sent < len(p) {
-		n, errno := rawIO(unix.SYS_WRITE, c.fd, p[c.sent:], 0)
-		if errno == unix.EAGAIN {
+		n, ok := transfer("write", unix.SYS_WRITE, c.fd, p[c.sent:])
+		if !ok {
 			return
-		}
-		if errno != 0 {
-			check("write", errno)
 		}
 		c.sent += n
 	}
 }
 
-// Send is a send(2) that does not block, on any socket, and is repeated if a signal
-// interrupts it. As with Recv, the Go scheduler does not learn of it: that costs the
-// load generator, and the event loops that are compared with, as little as it can.
+// transfer makes a read(2) or write(2). ok is false if the call would block; any other error
+// ends the job.
+func transfer(call string, trap uintptr, fd int, p []byte) (n int, ok bool) {
+	n, errno := rawIO(trap, fd, p, 0)
+	if errno == unix.EAGAIN {
+		return 0, false
+	}
+	if errno != 0 {
+		check(call, errno)
+	}
+	return n, true
+}
+
+// Send is send(2) without blocking. Neither Send nor Recv tells the Go scheduler of the system
+// call: the load generator and the event loops that use them should cost as little as possible.
 func Send(fd int, p []byte) (int, syscall.Errno) {
 	return rawIO(unix.SYS_SENDTO, fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 }
 
-// Recv is a recv(2) like it.
+// Recv is recv(2) without blocking.
 func Recv(fd int, p []byte) (int, syscall.Errno) {
 	return rawIO(unix.SYS_RECVFROM, fd, p, unix.MSG_DONTWAIT)
 }
 
-// rawIO makes a system call; read(2) and write(2) do not look at flags.
+// rawIO makes a system call until no signal interrupts it; read(2) and write(2) ignore flags.
 func rawIO(trap uintptr, fd int, p []byte, flags uintptr) (int, syscall.Errno) {
 	for {
 		n, _, errno := unix.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)

@@ -8,26 +8,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stream moves bytes of the pattern: from a server, to it, or through it.
+// stream moves the bytes of Pattern from a server, to it, or through it.
 type stream struct {
 	*loader
-	out, in *client // where they are sent and received; either may be nil
+	out, in *client // the connections that send and receive; either may be nil
 	pattern []byte
-	piece   int   // is sent at a time
-	calls   int   // how many system calls each way are made at a time
-	count   int64 // bytes that have arrived while counting
+	piece   int   // the most bytes of a write
+	calls   int   // the most system calls each way before waiting
+	count   int64 // bytes that arrived since warming up
 
-	// Of the connection.
-	sent, got, looked int
+	sent, got, looked int // bytes of the connection; looked is got at the last comparison
 }
 
-// newStream returns the stream through an echo server on a connection.
+// newStream returns a stream through an echo server on connection c.
 func (l *loader) newStream(c *client, piece, calls int) *stream {
 	return &stream{loader: l, out: c, in: c, piece: piece, calls: calls, pattern: bytes.Repeat(Pattern(), max(piece/PatternSize, 1))}
 }
 
-// runStream runs a File, Source, Sink or Proxy job. A MiB counts as a request; its
-// latency is the mean time it takes.
+// runStream runs a File, Source, Sink or Proxy job. A MiB counts as a request, and its latency
+// is the mean time of a MiB.
 func (l *loader) runStream() Result {
 	const calls = 16
 	l.unit = MiB
@@ -51,15 +50,16 @@ func (l *loader) runStream() Result {
 	return res
 }
 
-// loop is loader.loop with the stream. While counting, something arrives in it.
+// loop is loader.loop with the stream. While counting, it lasts until something has arrived.
 func (s *stream) loop(until time.Time) {
-	if !s.counting {
-		s.count = 0
-	}
 	for {
 		left := time.Until(until)
 		if left <= 0 {
-			if !s.counting || s.count > 0 || left < -NoAnswer {
+			if !s.counting {
+				s.count = 0
+				return
+			}
+			if s.count > 0 || left < -NoAnswer {
 				return
 			}
 			left = time.Millisecond
@@ -71,22 +71,15 @@ func (s *stream) loop(until time.Time) {
 		}
 		switch {
 		case more && s.pacer != nil:
-			s.wait(0) // others' events must not wait
+			s.wait(0) // the quiet connections must not wait for the stream
 		case !more:
 			s.wait(left)
 		}
 	}
 }
 
-// arrived counts n bytes.
-func (s *stream) arrived(n int) {
-	if s.counting {
-		s.count += int64(n)
-	}
-}
-
-// send sends what the connection takes, up to StreamSize to a sink, and on a new
-// connection then. It says whether there may be more to do at once, as does receive.
+// send sends what the connection takes. After StreamSize bytes to a sink, it continues on a new
+// connection. more is false if the next call would block.
 func (s *stream) send() (more bool) {
 	if s.out == nil {
 		return false
@@ -98,31 +91,27 @@ func (s *stream) send() (more bool) {
 		}
 		at := s.sent % PatternSize
 		end := min(len(s.pattern), at+s.piece, at+StreamSize-s.sent%StreamSize)
-		n, errno := rawIO(unix.SYS_WRITE, s.out.fd, s.pattern[at:end], 0)
-		if errno == unix.EAGAIN {
+		n, ok := transfer("write", unix.SYS_WRITE, s.out.fd, s.pattern[at:end])
+		if !ok {
 			return false
-		}
-		if errno != 0 {
-			check("write", errno)
 		}
 		s.sent += n
 		if s.in == nil {
-			s.arrived(n)
+			s.count += int64(n)
 		}
 	}
 	return true
 }
 
-// receive receives what the connection has. While warming up, and now and then, it
-// looks at the bytes, where it knows what they should be; always if it sends on the
-// same connection.
+// receive receives what has arrived, and more is as in send. It compares all bytes while warming
+// up and on an echo's connection, otherwise one piece in 16 MiB. It cannot know a file's bytes.
 func (s *stream) receive() (more bool) {
 	if s.in == nil {
 		return false
 	}
 	for i := range s.calls {
 		look := s.job.Kind != File && (!s.counting || s.in == s.out || i == 0 && s.got>>24 != s.looked>>24)
-		flags := unix.MSG_TRUNC // has TCP throw the bytes away: tcp(7)
+		flags := unix.MSG_TRUNC // makes TCP discard the bytes: tcp(7)
 		if look {
 			flags = 0
 		}
@@ -155,7 +144,7 @@ func (s *stream) receive() (more bool) {
 			}
 		}
 		s.got += n
-		s.arrived(n)
+		s.count += int64(n)
 	}
 	return true
 }
@@ -169,8 +158,7 @@ func (s *stream) renew() {
 	s.connect()
 }
 
-// receipt half-closes the connection and checks the number of bytes that the sink
-// received.
+// receipt half-closes the connection and checks how many bytes the sink received.
 func (s *stream) receipt() {
 	check("shutdown", unix.Shutdown(s.out.fd, unix.SHUT_WR))
 	var answer []byte
@@ -179,7 +167,7 @@ func (s *stream) receipt() {
 		if p == nil && time.Now().Before(end) {
 			s.wait(time.Until(end))
 		} else if len(p) == 0 {
-			fail("the sink gave no receipt")
+			fail("the sink sent no count within %v", NoAnswer)
 		}
 		answer = append(answer, p...)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"sync/atomic"
 	"time"
@@ -14,11 +15,11 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// worker makes one request after the other, on a goroutine of its own.
+// worker makes one request after the other, on its own goroutine.
 //
-// Workers speak the protocols that are too large to write for an epoll loop. They cost
-// as much CPU time as the server or more, so requests/s of fast and slow servers differ
-// less; the CPU time per request is not affected.
+// Workers use the protocols that are too large to write for an epoll loop. They use at least as
+// much CPU time as the server. Requests/s of fast and slow servers therefore differ less; the
+// server's CPU time per request does not change.
 type worker struct {
 	conn     int // number of its connection
 	exchange func() error
@@ -26,8 +27,7 @@ type worker struct {
 	done     atomic.Int64
 }
 
-// runWorkers has the workers make requests, and measures that. When it returns, each
-// has ended.
+// runWorkers runs the workers and measures. All workers have ended when it returns.
 func (l *loader) runWorkers(workers []*worker) Result {
 	var count, stop atomic.Bool
 	ended := make(chan error, len(workers))
@@ -38,7 +38,7 @@ func (l *loader) runWorkers(workers []*worker) Result {
 	res := l.measured(func(until time.Time) {
 		count.Store(l.counting)
 		select {
-		case err := <-ended: // too early
+		case err := <-ended: // a worker failed
 			stop.Store(true)
 			panic(failure{err})
 		case <-time.After(time.Until(until)):
@@ -50,7 +50,7 @@ func (l *loader) runWorkers(workers []*worker) Result {
 		}
 	})
 	stop.Store(true)
-	for range workers { // they have deadlines
+	for range workers { // their connections have deadlines
 		if err := <-ended; err != nil {
 			panic(failure{err})
 		}
@@ -62,7 +62,7 @@ func (l *loader) runWorkers(workers []*worker) Result {
 	return res
 }
 
-// run makes requests until stop, and counts while count.
+// run makes requests until stop is true, and counts them while count is.
 func (w *worker) run(count, stop *atomic.Bool) error {
 	for !stop.Load() {
 		begin := time.Now()
@@ -79,59 +79,52 @@ func (w *worker) run(count, stop *atomic.Bool) error {
 	return nil
 }
 
-// patience is how long all exchanges may take together.
+// patience is how long a job's exchanges may take in all.
 func (l *loader) patience() time.Duration { return l.job.Warmup + l.job.Duration + 3*NoAnswer }
 
 // runHTTPS makes requests over TLS 1.3.
 func (l *loader) runHTTPS() Result {
 	l.answers = httpAnswers()
-	// The certificate is made by the server's process for this run only; the answers
-	// say whether it is the right server.
+	// The answers show that this is the right server, so the certificate need not.
 	d := &tls.Dialer{NetDialer: &net.Dialer{Timeout: NoAnswer}, Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}}
 	var workers []*worker
 	for i := range l.job.Conns {
 		conn, err := d.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", l.job.Port))
 		check("dial", err)
-		defer conn.Close() // errors do not matter any more
+		defer conn.Close() // when the job has ended, errors do not matter
 		check("deadline", conn.SetDeadline(time.Now().Add(l.patience())))
 		buf := make([]byte, 4<<10)
 		w := &worker{conn: i, exchange: func() error { return l.request(conn, i, buf) }}
-		// The first answer tells all workers how long answers are.
+		// All workers need the length of answers, which the first answer shows.
 		check("first request", w.exchange())
 		workers = append(workers, w)
 	}
 	return l.runWorkers(workers)
 }
 
-// request makes a request on the connection with the number id.
+// request makes a request on connection id. The first answer arrives in one piece.
 func (l *loader) request(conn net.Conn, id int, buf []byte) error {
 	if _, err := conn.Write([]byte(Request)); err != nil {
 		return err
 	}
-	for got := 0; got == 0 || got < len(l.answers.want); {
-		n, err := conn.Read(buf)
-		if err == nil {
-			err = l.answers.check(id, got, buf[:n])
-		}
-		if got += n; err == nil && got > len(l.answers.want) {
-			err = fmt.Errorf("an answer of %d bytes instead of %d", got, len(l.answers.want))
-		}
-		if err != nil {
-			return err
-		}
+	n, err := io.ReadAtLeast(conn, buf, max(len(l.answers.want), 1))
+	if err == nil {
+		err = l.answers.check(id, 0, buf[:n])
 	}
-	return nil
+	if err == nil && n > len(l.answers.want) {
+		err = fmt.Errorf("an answer has %d bytes instead of %d", n, len(l.answers.want))
+	}
+	return err
 }
 
 // GRPCCalls is how many calls a gRPC connection has under way.
 const GRPCCalls = 16
 
-// runGRPC calls a method that does next to nothing, GRPCCalls times at once on each
-// connection.
+// runGRPC calls the method of health checks, GRPCCalls times at once on each connection.
 func (l *loader) runGRPC() Result {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	// Not a deadline: each call would carry it.
+	// With a deadline instead, each call would carry that in a header.
 	defer time.AfterFunc(l.patience(), cancel).Stop()
 	var workers []*worker
 	for i := range l.job.Conns {
