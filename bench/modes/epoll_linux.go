@@ -9,14 +9,14 @@ import (
 	"github.com/netring-go/netring/bench/internal/load"
 )
 
-// maxReady is how many sockets epoll reports at once.
+// maxReady is the most sockets that epoll reports at once.
 const maxReady = 256
 
-// notRead says that an answer did not fit a socket's buffer.
-const notRead = "a peer has not read hundreds of answers"
+// notRead is the error if a socket's buffer has no room for an answer.
+const notRead = "a client did not read hundreds of answers"
 
-// epollLoop accepts connections and calls answer with the sockets that are readable.
-// Those that it returns are closed.
+// epollLoop accepts connections and calls answer with the readable sockets. It closes the sockets
+// that answer returns.
 func epollLoop(listener int, answer func(ready []int) (over []int)) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	check("epoll_create1", err)
@@ -40,11 +40,9 @@ func epollLoop(listener int, answer func(ready []int) (over []int)) {
 				continue
 			}
 			fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-			switch err {
-			case nil:
+			if err == nil {
 				watch(fd)
-			case unix.EAGAIN, unix.EINTR, unix.ECONNABORTED:
-			default:
+			} else if err != unix.EAGAIN && err != unix.EINTR && err != unix.ECONNABORTED {
 				check("accept4", err)
 			}
 		}
@@ -54,7 +52,7 @@ func epollLoop(listener int, answer func(ready []int) (over []int)) {
 	}
 }
 
-// answerByCalls answers the requests with system calls: the base line of the loops.
+// answerByCalls answers requests with system calls. The loops are compared with it.
 func answerByCalls() func(ready []int) (over []int) {
 	buf := make([]byte, recvSize)
 	out := []byte(load.RawAnswer)
@@ -71,22 +69,21 @@ func answerByCalls() func(ready []int) (over []int) {
 				}
 			}
 			if errno != 0 || n == 0 {
-				over = append(over, fd) // the peer has gone
+				over = append(over, fd) // the client hung up
 			}
 		}
 		return over
 	}
 }
 
-// batches answers requests as the library does, without its goroutines: the receives
-// of all sockets that are ready make one submission, the sends of their answers the
-// next. No operation is left armed.
+// batches answers requests as netring does, but without goroutines. One submission receives from
+// all ready sockets, and the next sends the answers. No operation stays armed.
 type batches struct {
 	ring     *ring
 	buf      []byte // recvSize for each socket, then the answer
-	sockets  []int  // that are ready
-	received []int  // indexes of those that have brought a request
-	over     []int  // sockets at their end
+	sockets  []int  // the ready sockets
+	received []int  // indexes of the sockets with a request
+	over     []int  // the sockets to close
 }
 
 func newBatches() *batches {
@@ -95,7 +92,7 @@ func newBatches() *batches {
 	return b
 }
 
-// answer takes a batch of receives and the sends that follow from it to their end.
+// answer receives from the ready sockets and answers. It returns the sockets to close.
 func (b *batches) answer(ready []int) (over []int) {
 	b.sockets, b.received, b.over = ready, b.received[:0], b.over[:0]
 	for i, fd := range ready {
@@ -109,16 +106,16 @@ func (b *batches) answer(ready []int) (over []int) {
 	return b.over
 }
 
-// submit hands n operations to the kernel, which completes each at once.
+// submit submits n operations, which complete at once.
 func (b *batches) submit(n int) {
 	var flags uint32
 	for tries := 0; n > 0; tries++ {
 		if tries == maxTries {
-			log.Fatal("operations without completions")
+			log.Fatalf("%d operations did not complete in %d calls of io_uring_enter", n, maxTries)
 		}
 		b.ring.enter(0, flags)
 		n -= b.ring.reap(b.complete)
-		flags = iouring.IORING_ENTER_FLAGS_GETEVENTS // see what keeps the rest
+		flags = iouring.IORING_ENTER_FLAGS_GETEVENTS // in case the kernel deferred completions
 	}
 }
 

@@ -1,17 +1,14 @@
-// Package modes has small HTTP servers that run io_uring in all the ways there are: the
-// evidence behind netring's design. "go run . modes", in bench, compares them.
+// Package modes has small HTTP servers that use io_uring in different modes. "go run . modes", in
+// bench, compares them: netring's design rests on the result.
 //
-// There are two shapes of server. "loop" is the classic experiment: one loop accepts
-// any number of connections (up to 1024 at a time), takes whatever one receive brings
-// for a request, without looking at it, answers with the same few bytes and waits for
-// at least one completion. "goroutines" has a goroutine for each connection: a reactor
-// goroutine owns the ring, hands each request to the connection's goroutine over a
-// channel, and that goroutine answers through the ring and waits, as a net.Conn's
-// Write must, until the kernel has taken the answer.
+// Servers have two shapes. In a "loop", one goroutine accepts connections, takes the bytes of each
+// receive for a request without parsing them, sends a fixed answer and waits for completions. In
+// "goroutines", a reactor goroutine owns the ring. It passes each request to the connection's
+// goroutine over a channel. That goroutine answers through the ring and waits until the kernel has
+// taken the answer, as a net.Conn's Write must.
 //
-// A mode is a combination of ring flags, SQE flags and operations, see ringModes. Each
-// runs on a goroutine that is locked to its thread and on one that is not, unless the
-// kernel insists on one thread.
+// A mode is a combination of ring flags, SQE flags and operations; see ringModes. Each mode runs
+// on a goroutine that is locked to its thread and on one that is not, unless it needs one thread.
 package modes
 
 import (
@@ -23,23 +20,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The shapes of server.
+// The shapes of servers, and the modes that are not in ringModes.
 const (
 	Loop       = "loop"
 	Goroutines = "goroutines"
+	Epoll      = "epoll"
+	readiness  = "readiness"
 )
 
 // Server is one of the servers.
 type Server struct {
 	Shape  string
 	Mode   string
-	What   string // what the mode is
+	What   string // describes the mode
 	Locked bool   // its goroutine is locked to its thread
-	Needs  bool   // the mode needs that
+	Needs  bool   // the mode needs a locked thread
 	ring   *ringMode
 }
 
-// Name tells the servers of a shape apart.
+// Name is different for all servers of a shape.
 func (s Server) Name() string {
 	switch {
 	case s.Needs:
@@ -49,12 +48,6 @@ func (s Server) Name() string {
 	}
 	return s.Mode + ", unlocked"
 }
-
-// The modes that use no ring, or use it otherwise.
-const (
-	Epoll     = "epoll"
-	readiness = "readiness"
-)
 
 // Servers returns all servers.
 func Servers() (all []Server) {
@@ -79,25 +72,24 @@ func Servers() (all []Server) {
 	return all
 }
 
-// Start starts the server whose Shape, a slash and Name are given, and returns its port.
-// It runs for as long as the process; whatever goes wrong ends the process.
+// Start starts the server whose name is Shape, a slash and Name, and returns its port. The server
+// runs as long as the process. Any failure ends the process.
 func Start(name string) (port int) {
 	all := Servers()
 	i := slices.IndexFunc(all, func(s Server) bool { return s.Shape+"/"+s.Name() == name })
 	if i < 0 {
-		log.Fatalf("there is no server %q", name)
+		log.Fatalf("server %q is unknown; use a Shape, a slash and a Name of Servers", name)
 	}
 	listener, port := listen()
 	go func() {
 		if all[i].Locked {
-			runtime.LockOSThread() // to the end: the goroutine has no other use
+			runtime.LockOSThread() // for as long as the goroutine runs
 		}
 		all[i].run(listener)
 	}()
 	return port
 }
 
-// run serves.
 func (s Server) run(listener int) {
 	switch {
 	case s.Mode == Epoll:
@@ -115,7 +107,7 @@ func (s Server) run(listener int) {
 func listen() (fd, port int) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	check("socket", err)
-	check("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)) // accepted sockets inherit it
+	check("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)) // accepted sockets inherit TCP_NODELAY
 	check("bind", unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	check("listen", unix.Listen(fd, MaxConns))
 	addr, err := unix.Getsockname(fd)
@@ -123,42 +115,39 @@ func listen() (fd, port int) {
 	return fd, addr.(*unix.SockaddrInet4).Port
 }
 
-// receiving is how requests are received, as refusals call it. The zero value is
+// receiving is how requests are received, in the words of an error. The zero value is
 // IORING_OP_RECV into the connection's buffer.
 type receiving string
 
 const (
-	recvFixed           receiving = "IORING_OP_READ_FIXED"                     // into it, registered
-	recvOwnFixed        receiving = "IORING_OP_RECV with RECVSEND_FIXED_BUF"   // likewise
-	recvMultishotLegacy receiving = "multishot IORING_OP_RECV, legacy buffers" // of IORING_OP_PROVIDE_BUFFERS
-	recvMultishotRing   receiving = "multishot IORING_OP_RECV, a buffer ring"  // of IORING_REGISTER_PBUF_RING
+	recvFixed           receiving = "IORING_OP_READ_FIXED"                     // a registered buffer
+	recvOwnFixed        receiving = "IORING_OP_RECV with RECVSEND_FIXED_BUF"   // a registered buffer
+	recvMultishotLegacy receiving = "multishot IORING_OP_RECV, legacy buffers" // IORING_OP_PROVIDE_BUFFERS
+	recvMultishotRing   receiving = "multishot IORING_OP_RECV, a buffer ring"  // IORING_REGISTER_PBUF_RING
 )
 
 func (r receiving) multishot() bool { return r == recvMultishotLegacy || r == recvMultishotRing }
 
-// sending is how answers are sent, likewise. The zero value is IORING_OP_SEND.
+// sending is how answers are sent. The zero value is IORING_OP_SEND.
 type sending string
 
 const (
-	sendFixed      sending = "IORING_OP_WRITE_FIXED" // of the registered answer
+	sendFixed      sending = "IORING_OP_WRITE_FIXED"
 	sendZC         sending = "IORING_OP_SEND_ZC with RECVSEND_FIXED_BUF"
 	sendPlainFixed sending = "IORING_OP_SEND with RECVSEND_FIXED_BUF"
 )
 
-// ringMode is one way to run the ring.
+// ringMode is a mode that uses a ring.
 type ringMode struct {
 	name, what string
 	setup      uint32 // IORING_SETUP flags
 	recv       receiving
 	send       sending
 	async      bool // IOSQE_ASYNC on receives and sends
-	files      bool // registered descriptors: accepts go to a file table
+	files      bool // registered descriptors: accepted sockets go to a file table
 	ringFD     bool // the ring's own descriptor is registered
 	locked     bool // needs a locked thread
-	// netpoll has the reactor wait for completions in Go's netpoller, as a parked
-	// goroutine, instead of in io_uring_enter. It makes no sense for a loop, and
-	// none on a locked thread.
-	netpoll bool
+	netpoll    bool // waits in Go's netpoller, not in io_uring_enter; only for reactors on unlocked threads
 }
 
 const (
@@ -166,8 +155,7 @@ const (
 	deferTaskrun = ioringSetupSingleIssuer | ioringSetupDeferTaskrun
 )
 
-// ringModes are the modes there are. Some ask for what kernels are known to refuse,
-// to have it said by the kernel at hand.
+// ringModes are the modes with a ring. Most kernels refuse some of them; the tables then say so.
 var ringModes = []ringMode{
 	{name: "plain", what: "inline attempt, then poll: no flags at all"},
 	{name: "async", what: "IOSQE_ASYNC on every RECV and SEND", async: true},

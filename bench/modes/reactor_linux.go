@@ -13,27 +13,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reactor is a server whose connections each have a goroutine.
-//
-// Between the goroutines and the reactor is a queue of answers. A goroutine that
-// finds the reactor asleep wakes it: through an eventfd that the ring reads, or,
-// if the reactor sleeps in Go's netpoller, by a deadline.
+// reactor is a server with a goroutine for each connection. The goroutines queue answers. One
+// that finds the reactor asleep wakes it: through an eventfd that the ring reads, or through a
+// deadline if the reactor sleeps in Go's netpoller.
 type reactor struct {
 	*server
-	delivered bool // since the last yield
+	delivered bool // requests, since the last yield
 
 	mu      sync.Mutex
 	queue   []pendingAnswer
-	taken   []pendingAnswer // the reactor's; they swap
+	taken   []pendingAnswer // belongs to the reactor, which swaps it with queue
 	asleep  atomic.Bool
 	eventfd int
-	wake    []byte // what the ring reads from it
+	wake    []byte // the ring's buffer for the eventfd
 
 	file *os.File // the ring, if the reactor sleeps in the netpoller
 	raw  syscall.RawConn
 }
 
-// pendingAnswer is a goroutine's wish to answer a request.
+// pendingAnswer is an answer that the reactor has to send.
 type pendingAnswer struct {
 	c   *conn
 	bid int // the buffer that held the request
@@ -43,10 +41,10 @@ func newReactor(m *ringMode, listener int) *reactor {
 	r := &reactor{server: newServer(m, listener), wake: anonymous(8)}
 	r.deliver, r.opened, r.closed, r.woken = r.handOver, r.start, func(c *conn) { close(c.requests) }, r.queueWake
 	var err error
-	if m.netpoll { // a ring polls readable while it has completions
+	if m.netpoll { // a ring is readable while it has completions
 		fd, err := unix.FcntlInt(uintptr(r.ring.fd), unix.F_DUPFD_CLOEXEC, 0)
 		check("fcntl", err)
-		check("fcntl", unix.SetNonblock(fd, true)) // asks os.NewFile to use the netpoller
+		check("fcntl", unix.SetNonblock(fd, true)) // makes os.NewFile use the netpoller
 		r.file = os.NewFile(uintptr(fd), "io_uring")
 		r.raw, err = r.file.SyscallConn()
 		check("io_uring", err)
@@ -58,16 +56,15 @@ func newReactor(m *ringMode, listener int) *reactor {
 	return r
 }
 
-// queueWake queues the read that somebody else's write to the eventfd completes.
+// queueWake queues a read of the eventfd. A write by submitAnswer completes it.
 func (r *reactor) queueWake() {
 	r.ring.op(iouring.IORING_OP_READ, int32(r.eventfd), r.wake, userData(kindWake, 0))
 }
 
-// run serves.
 func (r *reactor) run() {
 	for {
 		if r.delivered {
-			// What the goroutines answer now makes the next submission.
+			// The goroutines' answers now go into one submission.
 			r.delivered = false
 			runtime.Gosched()
 		}
@@ -80,7 +77,7 @@ func (r *reactor) run() {
 // wait submits what is queued and waits for a completion or an answer.
 func (r *reactor) wait() {
 	r.asleep.Store(true)
-	// An answer queued before the store is seen here; one queued after it wakes.
+	// submitAnswer sees the store. Otherwise its answer is in the queue here.
 	r.mu.Lock()
 	sleep := len(r.queue) == 0
 	r.mu.Unlock()
@@ -106,7 +103,7 @@ func (r *reactor) wait() {
 	r.asleep.Store(false)
 }
 
-// submitAnswer is called by a connection's goroutine.
+// submitAnswer queues an answer. Connections' goroutines call it.
 func (r *reactor) submitAnswer(a pendingAnswer) {
 	r.mu.Lock()
 	r.queue = append(r.queue, a)
@@ -118,11 +115,11 @@ func (r *reactor) submitAnswer(a pendingAnswer) {
 		check("io_uring", r.file.SetReadDeadline(time.Unix(1, 0)))
 		return
 	}
-	_, err := unix.Write(r.eventfd, []byte{7: 1}) // not 0, in either byte order
+	_, err := unix.Write(r.eventfd, []byte{7: 1}) // a number other than 0, in either byte order
 	check("write to the eventfd", err)
 }
 
-// takeAnswers queues the operations of all answers there are.
+// takeAnswers queues the operations of all queued answers.
 func (r *reactor) takeAnswers() {
 	r.mu.Lock()
 	r.queue, r.taken = r.taken[:0], r.queue
@@ -133,11 +130,11 @@ func (r *reactor) takeAnswers() {
 	}
 }
 
-// maxUnanswered bounds the requests that a peer may send ahead: with IOSQE_ASYNC, it
-// can have an answer before the server knows that it was sent.
+// maxUnanswered bounds a connection's unanswered requests. There can be several: with
+// IOSQE_ASYNC, the peer may receive an answer before its send completes.
 const maxUnanswered = 16
 
-// handOver is deliver: it gives a request to the connection's goroutine.
+// handOver gives a request to the connection's goroutine. It is the server's deliver.
 func (r *reactor) handOver(c *conn, bid int) {
 	if c.closing || c.busy == maxUnanswered {
 		r.recycle(bid)
@@ -149,15 +146,15 @@ func (r *reactor) handOver(c *conn, bid int) {
 	r.delivered = true
 }
 
-// start starts the connection's goroutine. The place of the connection is not used again
-// before it has answered everything, as busy counts that.
+// start starts the connection's goroutine. conn.busy keeps the connection's index in use until
+// that goroutine has answered all requests.
 func (r *reactor) start(c *conn) {
 	requests, answered := make(chan int, maxUnanswered), make(chan int32, 1)
 	c.requests, c.answered = requests, answered
 	go func() {
 		for bid := range requests {
 			r.submitAnswer(pendingAnswer{c, bid})
-			<-answered // an error shows in the receive, too, which ends the connection
+			<-answered // the receive fails, too, if the send did, and ends the connection
 		}
 	}()
 }

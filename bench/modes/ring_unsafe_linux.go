@@ -28,7 +28,7 @@ const (
 	ioringCQEBufferShift      = 16      // IORING_CQE_BUFFER_SHIFT, Linux 5.7
 )
 
-// Refused begins what a server says of what the kernel does not let it do.
+// Refused begins the error of a server that uses something the kernel refuses.
 const Refused = "refused by the kernel: "
 
 // check ends the process if err is not nil.
@@ -38,7 +38,7 @@ func check(what string, err error) {
 	}
 }
 
-// allowed ends the process if err is not nil: the kernel has refused what.
+// allowed ends the process if err is not nil, which means that the kernel has refused what.
 func allowed(what string, err error) {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -47,8 +47,8 @@ func allowed(what string, err error) {
 	check(Refused+what, err)
 }
 
-// done ends the process if a negative CQE result says that the kernel does not do such an
-// operation, as opposed to how this one ended.
+// done ends the process if a CQE's result says that the kernel refuses such operations. Other
+// failures concern one operation only.
 func done(what string, res int32) {
 	switch errno := syscall.Errno(-res); errno {
 	case unix.EINVAL, unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM, unix.EBADF, unix.EFAULT, unix.ENXIO:
@@ -58,7 +58,7 @@ func done(what string, res int32) {
 
 type sqe = iouring.SubmissionQueueEntry64
 
-// ring is one io_uring instance. It is used by one goroutine, and never closed.
+// ring is an io_uring instance. One goroutine uses it. It is never closed.
 type ring struct {
 	fd         int
 	enterFD    int    // fd, or its index once it is registered
@@ -69,7 +69,7 @@ type ring struct {
 	sqMask                  uint32
 	sqes                    []sqe
 	tail                    uint32 // the next SQE to fill
-	taken                   uint32 // the next SQE that the kernel takes; not used with SQPOLL
+	taken                   uint32 // the next SQE that the kernel takes; unused with SQPOLL
 
 	cqHead, cqTail *uint32
 	cqMask         uint32
@@ -77,22 +77,15 @@ type ring struct {
 }
 
 const (
-	sqEntries = 2048
-	cqEntries = 2 * sqEntries
-
-	// sqIdleMillis is how long the thread of SQPOLL polls for nothing. It is short,
-	// so that a server that has nothing to do leaves the CPU to the others, and
-	// long compared to the time between requests.
-	sqIdleMillis = 5
+	sqEntries    = 2048
+	cqEntries    = 2 * sqEntries
+	sqIdleMillis = 5 // SQPOLL's idle time: longer than between requests, but an idle server soon frees the CPU
 )
 
-// newRing sets up a ring and maps it, see io_uring_setup(2).
+// newRing sets up a ring and maps it; see io_uring_setup(2).
 func newRing(flags uint32) *ring {
-	p := iouring.IOURingParams{
-		Flags:        flags | iouring.IORING_SETUP_CQSIZE | iouring.IORING_SETUP_SUBMIT_ALL,
-		CQEntries:    cqEntries,
-		SQThreadIdle: sqIdleMillis,
-	}
+	flags |= iouring.IORING_SETUP_CQSIZE | iouring.IORING_SETUP_SUBMIT_ALL
+	p := iouring.IOURingParams{Flags: flags, CQEntries: cqEntries, SQThreadIdle: sqIdleMillis}
 	fd, err := iouring.IOURingSetup(sqEntries, &p)
 	allowed("io_uring_setup", err)
 	const want = iouring.IORING_FEAT_SINGLE_MMAP | iouring.IORING_FEAT_NODROP
@@ -106,7 +99,7 @@ func newRing(flags uint32) *ring {
 	sqes, err := unix.Mmap(fd, int64(iouring.IORING_OFF_SQES), int(p.SQEntries)*int(unsafe.Sizeof(sqe{})), prot, mapFlags)
 	check("mmap", err)
 	word := func(off uint32) *uint32 { return (*uint32)(unsafe.Pointer(&mem[off])) }
-	// SQEs are used in ring order, so the indirection array never changes.
+	// The ring uses SQEs in order, so the indirection array never changes.
 	for i, array := uint32(0), unsafe.Slice(word(p.SQOffset.Array), p.SQEntries); i < p.SQEntries; i++ {
 		array[i] = i
 	}
@@ -119,14 +112,14 @@ func newRing(flags uint32) *ring {
 	}
 }
 
-// maxTries bounds how often a call is repeated that made no progress.
+// maxTries bounds the repetitions of a call that makes no progress.
 const maxTries = 1000
 
-// next returns an SQE to fill, zeroed. It goes to the kernel with the next enter.
+// next returns a zeroed SQE. The next enter submits it.
 func (r *ring) next() *sqe {
 	for tries := 0; r.tail-atomic.LoadUint32(r.sqHead) == uint32(len(r.sqes)); tries++ {
 		if tries == maxTries {
-			log.Fatal("the kernel takes no SQEs")
+			log.Fatalf("the kernel took no SQE in %d calls of io_uring_enter", maxTries)
 		}
 		var flags uint32
 		if r.sqpoll {
@@ -140,13 +133,13 @@ func (r *ring) next() *sqe {
 	return e
 }
 
-// op is next with an operation on p, which must not be Go memory that may be freed before
-// the operation is over.
+// op is next with an operation on p. If p is Go memory, the caller keeps it alive until the
+// operation completes.
 func (r *ring) op(op uint8, fd int32, p []byte, userData uint64) *sqe {
 	return r.opAt(op, fd, p, 0, userData)
 }
 
-// opAt is op at an offset, or whatever the operation takes for one.
+// opAt is op with a value for the SQE's offset.
 func (r *ring) opAt(op uint8, fd int32, p []byte, offset, userData uint64) *sqe {
 	e := r.next()
 	e.PrepOperation(op, fd, uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))), uint32(len(p)), offset)
@@ -164,17 +157,17 @@ func (r *ring) enter(wait, flags uint32) {
 		flags |= iouring.IORING_ENTER_FLAGS_GETEVENTS
 	}
 	if r.sqpoll && flags&^iouring.IORING_ENTER_FLAGS_GETEVENTS == 0 && (wait == 0 || r.ready()) {
-		return // the kernel's thread does the rest
+		return // the thread of SQPOLL submits
 	}
 	call := unix.RawSyscall6
-	if wait > 0 || flags&iouring.IORING_ENTER_FLAGS_SQ_WAIT != 0 { // may block: tell the scheduler
+	if wait > 0 || flags&iouring.IORING_ENTER_FLAGS_SQ_WAIT != 0 { // may block: inform the scheduler
 		call = unix.Syscall6
 	}
 	n, _, errno := call(unix.SYS_IO_URING_ENTER, uintptr(r.enterFD), uintptr(r.tail-r.taken), uintptr(wait), uintptr(flags|r.enterFlags), 0, 0)
 	switch errno {
 	case 0:
 		r.taken += uint32(n)
-	case unix.EINTR, unix.EAGAIN, unix.EBUSY: // the caller handles completions and comes again
+	case unix.EINTR, unix.EAGAIN, unix.EBUSY: // the caller handles completions and repeats the call
 	default:
 		allowed("io_uring_enter", errno)
 	}
@@ -185,15 +178,15 @@ func (r *ring) ready() bool { return *r.cqHead != atomic.LoadUint32(r.cqTail) }
 
 // completion is a copy of a CQE.
 type completion struct {
-	kind  uint8  // of operation, from the low byte of user_data
-	slot  uint32 // whose it is, from the rest
+	kind  uint8  // of operation: the low byte of user_data
+	slot  uint32 // of the connection: the rest of user_data
 	res   int32
 	flags uint32
 }
 
 func userData(kind uint8, slot uint32) uint64 { return uint64(slot)<<8 | uint64(kind) }
 
-// reap calls f for each completion there is and returns their number.
+// reap calls f for each completion and returns their number.
 func (r *ring) reap(f func(completion)) (n int) {
 	head, tail := *r.cqHead, atomic.LoadUint32(r.cqTail)
 	for ; head != tail; head++ {
@@ -205,7 +198,7 @@ func (r *ring) reap(f func(completion)) (n int) {
 	return n
 }
 
-// registerFiles registers a table of n empty places for descriptors.
+// registerFiles registers an empty table for n descriptors.
 func (r *ring) registerFiles(n int) {
 	files := make([]int32, n)
 	for i := range files {
@@ -214,7 +207,7 @@ func (r *ring) registerFiles(n int) {
 	allowed("IORING_REGISTER_FILES", iouring.IOURingRegister(r.fd, iouring.IORING_REGISTER_FILES, unsafe.Pointer(&files[0]), uint32(n)))
 }
 
-// registerBuffers registers two buffers; an SQE's buf_index is an index into them.
+// registerBuffers registers two buffers, whose buf_index is 0 and 1.
 func (r *ring) registerBuffers(a, b []byte) {
 	vec := []unix.Iovec{{Base: &a[0]}, {Base: &b[0]}}
 	vec[0].SetLen(len(a))
@@ -222,19 +215,18 @@ func (r *ring) registerBuffers(a, b []byte) {
 	allowed("IORING_REGISTER_BUFFERS", iouring.IOURingRegister(r.fd, iouring.IORING_REGISTER_BUFFERS, unsafe.Pointer(&vec[0]), uint32(len(vec))))
 }
 
-// registerRingFD registers the ring's own descriptor with the calling thread, so
-// that entering does not look it up.
+// registerRingFD registers the ring's own descriptor with the calling thread, which saves
+// looking it up in io_uring_enter.
 func (r *ring) registerRingFD() {
 	u := struct { // io_uring_rsrc_update
 		offset, resv uint32
 		data         uint64
-	}{offset: ^uint32(0), data: uint64(r.fd)} // any place
-	// The call returns the number of places registered, which iouring-go drops.
+	}{offset: ^uint32(0), data: uint64(r.fd)} // the kernel chooses the offset
 	allowed("IORING_REGISTER_RING_FDS", iouring.IOURingRegister(r.fd, ioringRegisterRingFDs, unsafe.Pointer(&u), 1))
 	r.enterFD, r.enterFlags = int(u.offset), ioringEnterRegisteredRing
 }
 
-// anonymous maps n bytes outside the Go heap, where the kernel may keep pointers.
+// anonymous maps n bytes outside the Go heap: the kernel may keep pointers to them.
 func anonymous(n int) []byte {
 	p, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	check("mmap", err)

@@ -12,62 +12,49 @@ import (
 	"github.com/netring-go/netring/bufring"
 )
 
-// server is an HTTP server on a ring. All of it belongs to one goroutine, but for
-// what reactor adds.
+// server is an HTTP server on a ring. It belongs to one goroutine, except for the parts that
+// reactor adds.
 type server struct {
 	mode      *ringMode
 	ring      *ring
 	conns     [MaxConns]conn
-	free      []uint32 // places for connections
+	free      []uint32 // indexes in conns
 	listener  int32
 	accepting bool
 
-	own      []byte        // buffers of single receives: recvSize bytes for each place
+	own      []byte        // buffers of single receives: recvSize bytes for each connection
 	legacy   []byte        // of recvMultishotLegacy
 	provided *bufring.Ring // of recvMultishotRing
 	answer   []byte
 
-	// deliver is called with each request, or rather the id of the provided buffer
-	// that holds it: nobody looks at it. opened and closed are called with each
-	// connection; they may be nil.
-	deliver        func(c *conn, bid int)
-	opened, closed func(*conn)
-	// woken is called when the wake-up operation completes.
-	woken func()
+	deliver        func(c *conn, bid int) // takes a request by the id of its provided buffer
+	opened, closed func(*conn)            // follow an accept and a hang-up; may be nil
+	woken          func()                 // follows the completion of the wake-up operation
 }
 
 // conn is a connection. Its fields belong to the goroutine that owns the ring.
 type conn struct {
-	fd       int32 // a descriptor, or an index into the table of registered ones
+	fd       int32 // a descriptor, or an index into the table of registered descriptors
 	slot     uint32
 	open     bool
 	armed    bool // a receive is under way
 	closing  bool
-	inflight int // operations that the kernel has not finished with
+	inflight int // operations that the kernel has not finished
 	busy     int // requests that the connection's goroutine has
 
 	requests chan int   // to the connection's goroutine; nil in a loop
-	answered chan int32 // from the ring: how the send ended
+	answered chan int32 // from the ring: the result of the send
 }
 
+// MaxConns is the most connections that a server has open at a time. Others wait in the backlog.
+const MaxConns = 1024
+
 const (
-	// MaxConns bounds the connections a server has open at a time. Others wait in
-	// the backlog.
-	MaxConns = 1024
-
-	// recvSize is the size of a receive buffer. There is one for each connection, also
-	// where they share them, as nobody sends a second request before the answer.
-	recvSize = 2048
-
-	// bufferGroup is the id of the ring's only buffer group.
-	bufferGroup = 0
-
-	// The indexes of the registered buffers.
-	fixedRecvs  = 0
-	fixedAnswer = 1
-
-	// noBuffer is the id of no provided buffer.
-	noBuffer = -1
+	recvSize    = 2048 // of a receive buffer; there are MaxConns, as a client waits for its answer
+	bufferGroup = 0    // the id of the ring's only buffer group
+	fixedRecvs  = 0    // index of the registered buffer for receives
+	fixedAnswer = 1    // index of the registered buffer with the answer
+	noBuffer    = -1   // stands for the id of a provided buffer where there is none
 )
 
 // The kinds of operations.
@@ -80,7 +67,7 @@ const (
 	kindWake
 )
 
-// newServer sets up the ring. It must be called on the thread that uses it.
+// newServer sets up the ring. Call it on the thread that uses the ring.
 func newServer(m *ringMode, listener int) *server {
 	s := &server{mode: m, listener: int32(listener), ring: newRing(m.setup)}
 	s.deliver = func(c *conn, bid int) {
@@ -101,7 +88,7 @@ func newServer(m *ringMode, listener int) *server {
 	return s
 }
 
-// makeBuffers makes what the mode needs and registers it.
+// makeBuffers makes and registers the buffers of the mode.
 func (s *server) makeBuffers() {
 	const size = MaxConns * recvSize
 	all := anonymous(size + len(load.RawAnswer))
@@ -124,7 +111,6 @@ func (s *server) makeBuffers() {
 	}
 }
 
-// loop serves.
 func (s *server) loop() {
 	for {
 		s.ring.enter(1, 0)
@@ -135,12 +121,11 @@ func (s *server) loop() {
 // respond sends the answer to a request.
 func (s *server) respond(c *conn) {
 	s.queueSend(c)
-	if !c.armed && !c.closing { // the request is not needed any more, nor is the buffer
+	if !c.armed && !c.closing { // the receive buffer is free again
 		s.queueRecv(c)
 	}
 }
 
-// complete handles a completion.
 func (s *server) complete(e completion) {
 	switch e.kind {
 	case kindAccept:
@@ -155,7 +140,7 @@ func (s *server) complete(e completion) {
 		return
 	}
 	if e.slot >= MaxConns || !s.conns[e.slot].open {
-		log.Fatalf("a completion for connection %d, which is not open", e.slot)
+		log.Fatalf("an operation completed on connection %d, which is not open", e.slot)
 	}
 	switch c := &s.conns[e.slot]; e.kind {
 	case kindRecv:
@@ -186,7 +171,7 @@ func (s *server) accepted(e completion) {
 	} else if errno := syscall.Errno(-e.res); errno != unix.ECONNABORTED && errno != unix.EINTR {
 		allowed("IORING_OP_ACCEPT", errno)
 	}
-	if len(s.free) > 0 { // otherwise the next close goes on
+	if len(s.free) > 0 { // otherwise the next close queues it
 		s.queueAccept()
 	}
 }
@@ -206,15 +191,15 @@ func (s *server) received(c *conn, e completion) {
 	switch {
 	case e.res > 0:
 		s.deliver(c, bid)
-		if s.mode.recv.multishot() && !c.armed && !c.closing { // it ended early
+		if s.mode.recv.multishot() && !c.armed && !c.closing { // the kernel ended the multishot
 			s.queueRecv(c)
 		}
 	case e.res == -int32(unix.ENOBUFS) || e.res == -int32(unix.EINTR):
-		s.queueRecv(c) // a buffer is free again soon
+		s.queueRecv(c) // soon a buffer is free again
 	default:
 		done(cmp.Or(string(s.mode.recv), "IORING_OP_RECV"), e.res)
-		s.recycle(bid) // it may have been taken, but with nothing put in
-		s.hangUp(c)    // the peer has, or there was an error
+		s.recycle(bid) // the kernel may have taken it without filling it
+		s.hangUp(c)    // the peer hung up, or the socket failed
 	}
 }
 
@@ -229,7 +214,7 @@ func (s *server) sent(c *conn, e completion) {
 		}
 		if c.answered != nil {
 			c.busy--
-			c.answered <- e.res // never blocks: one answer at a time, and room for it
+			c.answered <- e.res // never blocks: it has room for the only answer
 		}
 		if e.res < 0 {
 			s.hangUp(c)
@@ -239,8 +224,8 @@ func (s *server) sent(c *conn, e completion) {
 	s.closeIfDone(c)
 }
 
-// hangUp makes this the end of the connection, once nothing is under way. What is
-// ends by itself, since the peer has hung up or the socket has an error.
+// hangUp closes the connection when no operation is under way any more. Operations under way end
+// by themselves, as the peer has hung up or the socket has failed.
 func (s *server) hangUp(c *conn) {
 	if !c.closing && s.closed != nil {
 		s.closed(c)
@@ -251,16 +236,19 @@ func (s *server) hangUp(c *conn) {
 
 func (s *server) closeIfDone(c *conn) {
 	if c.closing && c.inflight == 0 && c.busy == 0 {
-		c.inflight++ // the close
-		s.queueClose(c)
+		c.inflight++      // for the close
+		if s.mode.files { // file_index is the index plus one
+			s.ring.op(iouring.IORING_OP_CLOSE, 0, nil, userData(kindClose, c.slot)).SetSpliceFdIn(c.fd + 1)
+		} else {
+			s.ring.op(iouring.IORING_OP_CLOSE, c.fd, nil, userData(kindClose, c.slot))
+		}
 	}
 }
 
-// queueAccept queues an accept of one connection.
 func (s *server) queueAccept() {
-	// The sockets stay blocking: on a non-blocking one, IOSQE_ASYNC gets EAGAIN.
+	// The sockets stay blocking: on a non-blocking socket, IOSQE_ASYNC returns EAGAIN.
 	e := s.ring.op(iouring.IORING_OP_ACCEPT, s.listener, nil, userData(kindAccept, 0))
-	if s.mode.files { // close-on-exec is for descriptors only
+	if s.mode.files { // SOCK_CLOEXEC is for descriptors only
 		e.SetSpliceFdIn(ioringFileIndexAlloc)
 	} else {
 		e.SetOpFlags(unix.SOCK_CLOEXEC)
@@ -268,7 +256,7 @@ func (s *server) queueAccept() {
 	s.accepting = true
 }
 
-// queueRecv queues the connection's next receive, or the one that brings all.
+// queueRecv queues the connection's next receive, or its multishot receive.
 func (s *server) queueRecv(c *conn) {
 	op := uint8(iouring.IORING_OP_RECV)
 	if s.mode.recv == recvFixed {
@@ -294,7 +282,6 @@ func (s *server) queueRecv(c *conn) {
 	s.begun(e, c)
 }
 
-// queueSend queues an answer.
 func (s *server) queueSend(c *conn) {
 	op := uint8(iouring.IORING_OP_SEND)
 	switch s.mode.send {
@@ -327,17 +314,7 @@ func (s *server) begun(e *sqe, c *conn) {
 	c.inflight++
 }
 
-// queueClose queues the end of a connection.
-func (s *server) queueClose(c *conn) {
-	if s.mode.files { // file_index is the place plus one
-		s.ring.op(iouring.IORING_OP_CLOSE, 0, nil, userData(kindClose, c.slot)).SetSpliceFdIn(c.fd + 1)
-		return
-	}
-	s.ring.op(iouring.IORING_OP_CLOSE, c.fd, nil, userData(kindClose, c.slot))
-}
-
-// recycle gives a provided buffer back, which needs an operation if it is a legacy
-// one.
+// recycle gives a provided buffer back; a legacy buffer needs an operation.
 func (s *server) recycle(bid int) {
 	switch {
 	case bid == noBuffer:
