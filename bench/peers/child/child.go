@@ -1,6 +1,5 @@
-// Package child is what the peers' servers have in common: bench's protocol with its
-// servers, see bench/internal/child. They print their port and exit when their standard
-// input ends.
+// Package child is the peers' side of bench/internal/child: a server prints its port and exits when
+// its standard input ends.
 package child
 
 import (
@@ -14,17 +13,16 @@ import (
 	"strconv"
 )
 
-// Kind is the kind of server that is asked for, one of those given. It must be called
-// first.
+// Kind returns the kind of server in the arguments. It ends the process if that is none of kinds.
 func Kind(kinds ...string) string {
 	log.SetFlags(0)
 	if len(os.Args) != 2 || !slices.Contains(kinds, os.Args[1]) {
-		log.Fatalf("arguments %q: want one of %q", os.Args[1:], kinds)
+		log.Fatalf("the arguments are %q; use one of %q", os.Args[1:], kinds)
 	}
 	return os.Args[1]
 }
 
-// Serving says that connections to port are accepted from now on.
+// Serving tells bench that the server accepts connections on port.
 func Serving(port int) {
 	fmt.Println(port)
 	go func() {
@@ -33,8 +31,7 @@ func Serving(port int) {
 	}()
 }
 
-// FreePort returns a port of 127.0.0.1 that nobody uses at the moment, for
-// libraries that do not say which one they took.
+// FreePort returns an unused port of 127.0.0.1, for libraries that do not tell which port they use.
 func FreePort() int {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,16 +41,15 @@ func FreePort() int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// Hello answers an HTTP request as bench's own servers do. It says how long the
-// answer is, which net/http finds out itself, but not every server.
+// Hello answers an HTTP request like bench's own servers. Not every library sets Content-Length.
 func Hello(w http.ResponseWriter, _ *http.Request) {
 	const body = "Hello, World!\n"
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	// The load generator hangs up in mid-answer at the end of a turn.
+	// It fails when the load generator hangs up at the end of a turn.
 	_, _ = io.WriteString(w, body)
 }
 
-// Serve serves connections of ln, which has taken port, with an echo or HTTP server.
+// Serve serves the connections of ln, which listens on port, with an echo or HTTP server.
 func Serve(ln net.Listener, port int, kind string) error {
 	Serving(port)
 	if kind == "http" {
@@ -68,14 +64,13 @@ func Serve(ln net.Listener, port int, kind string) error {
 	}
 }
 
-// echo sends back what it reads. The load generator hangs up at the end of a
-// turn, so an error means no more than that.
+// echo sends back what it reads. An error means that the load generator hung up.
 func echo(c net.Conn) {
 	defer c.Close()
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := c.Read(buf)
-		// Some of these connections write less than they are given, without an error.
+		// Some libraries' Write returns early without an error.
 		for rest := buf[:n]; len(rest) > 0 && err == nil; rest = rest[n:] {
 			n, err = c.Write(rest)
 		}

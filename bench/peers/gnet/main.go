@@ -1,5 +1,4 @@
-// Command gnet is an echo server on github.com/panjf2000/gnet, with an event loop
-// for each CPU.
+// Command gnet is an echo server on github.com/panjf2000/gnet, with an event loop for each CPU.
 package main
 
 import (
@@ -23,14 +22,12 @@ func (s *server) OnBoot(gnet.Engine) gnet.Action {
 }
 
 func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
-	p, err := c.Next(-1)
-	if err == nil {
-		_, err = c.Write(p)
+	if p, err := c.Next(-1); err == nil {
+		if _, err = c.Write(p); err == nil {
+			return gnet.None
+		}
 	}
-	if err != nil {
-		return gnet.Close
-	}
-	return gnet.None
+	return gnet.Close
 }
 
 func main() {

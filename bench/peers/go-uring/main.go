@@ -1,5 +1,5 @@
-// Command go-uring is an echo or HTTP server on the listener of
-// github.com/godzie44/go-uring, with a ring for each CPU.
+// Command go-uring is an echo or HTTP server on the listener of github.com/godzie44/go-uring, with
+// a ring for each CPU.
 package main
 
 import (

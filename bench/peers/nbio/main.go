@@ -1,5 +1,5 @@
-// Command nbio is an echo or HTTP server on github.com/lesismal/nbio, with an
-// event loop for each CPU.
+// Command nbio is an echo or HTTP server on github.com/lesismal/nbio, with an event loop for each
+// CPU.
 package main
 
 import (
@@ -27,8 +27,7 @@ func main() {
 	} else {
 		e := nbio.NewEngine(nbio.Config{Network: "tcp", Addrs: addrs, NPoller: n})
 		e.OnData(func(c *nbio.Conn, data []byte) {
-			// What the socket does not take, Write copies. If it fails, nbio closes the
-			// connection, as it does when the load generator hangs up.
+			// Write copies what the socket does not take. If Write fails, nbio closes c.
 			_, _ = c.Write(data)
 		})
 		err = e.Start()

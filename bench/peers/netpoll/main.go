@@ -1,5 +1,5 @@
-// Command netpoll is an echo server on github.com/cloudwego/netpoll, with its
-// default number of event loops.
+// Command netpoll is an echo server on github.com/cloudwego/netpoll, with its default number of
+// event loops.
 package main
 
 import (
@@ -12,16 +12,16 @@ import (
 	"github.com/netring-go/netring/bench/peers/child"
 )
 
-// echo sends back what has arrived. Its error is ignored by netpoll, which closes
-// the connection itself when the load generator hangs up.
+// echo sends back what has arrived. netpoll ignores its error, and closes the connection when the
+// load generator hangs up.
 func echo(_ context.Context, c netpoll.Connection) error {
 	r, w := c.Reader(), c.Writer()
 	p, err := r.Next(r.Len())
 	if err == nil {
-		_, err = w.WriteBinary(p) // it may be used until Release
+		_, err = w.WriteBinary(p) // p is valid until Release
 	}
 	if err == nil {
-		err = w.Flush() // returns when it has been sent
+		err = w.Flush() // returns when p has been sent
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,5 @@
-// Command rio is an echo or HTTP server on the listener of
-// github.com/brickingsoft/rio, with its default settings. It needs a limit of
-// 65535 file descriptors (RLIMIT_NOFILE).
+// Command rio is an echo or HTTP server on the listener of github.com/brickingsoft/rio, with its
+// default settings. It needs an RLIMIT_NOFILE of 65535.
 package main
 
 import (
@@ -14,12 +13,12 @@ import (
 )
 
 func main() {
-	kind, port := child.Kind("echo", "http"), child.FreePort() // the listener does not say which it chose
+	kind, port := child.Kind("echo", "http"), child.FreePort()
 	ln, err := rio.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		var limit syscall.Rlimit
-		_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) // then it is 0
-		log.Fatalf("%v (it registers 65535 descriptors with io_uring and does not check whether it may; RLIMIT_NOFILE is %d)", err, limit.Max)
+		_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) // if it fails, limit is 0
+		log.Fatalf("%v; RLIMIT_NOFILE is %d, use at least 65535", err, limit.Max)
 	}
 	log.Fatal(child.Serve(ln, port, kind))
 }
