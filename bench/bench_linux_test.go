@@ -33,8 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// measure gives each server of the rows that the arguments ask for a very short turn, and
-// returns what was measured.
+// measure returns the rows that the arguments ask for, and a bench for very short turns.
 func measure(t *testing.T, args ...string) ([]row, *bench) {
 	t.Helper()
 	o := &options{}
@@ -59,8 +58,7 @@ func measure(t *testing.T, args ...string) ([]row, *bench) {
 	return rows, b
 }
 
-// refused says whether a server was left out because of what the system does not let it
-// do or does not have.
+// refused reports whether a server was left out because the system lacks or refuses something.
 func refused(t *testing.T, e entrant, reason string) bool {
 	_, noGCC := exec.LookPath("gcc")
 	switch {
@@ -71,8 +69,8 @@ func refused(t *testing.T, e entrant, reason string) bool {
 	return e.program == programC && noGCC != nil && strings.Contains(reason, "not built")
 }
 
-// TestEveryRow runs every row of every command for a moment with every server: the load
-// generator checks the answers.
+// TestEveryRow runs every row of every command briefly with every server. The load generator
+// checks the answers.
 func TestEveryRow(t *testing.T) {
 	for _, args := range [][]string{
 		{"compare", "-settings", "shared", "-idle", "200"}, {"seccomp", "-settings", "shared"},
@@ -80,13 +78,13 @@ func TestEveryRow(t *testing.T) {
 	} {
 		t.Run(args[0], func(t *testing.T) {
 			rows, b := measure(t, args...)
-			if args[0] == "scaling" { // each setting of it has the same rows for this test
+			if args[0] == "scaling" { // the setting makes no difference to this test
 				for i := range rows {
 					rows[i].setting, rows[i].job.Idle = child.Shared, min(rows[i].job.Idle, 200)
 				}
 			}
 			if args[0] == "modes" {
-				b.rounds = 2 // connections take the places of others
+				b.rounds = 2 // the second reuses the indexes of connections
 			}
 			if err := b.measure(rows, false); err != nil || b.failed != nil {
 				t.Fatal(err, b.failed)
@@ -94,26 +92,21 @@ func TestEveryRow(t *testing.T) {
 			for i, w := range b.results.Workloads {
 				for _, e := range rows[i].servers {
 					res, has := w.Rounds[0][e.name]
-					switch reason := w.LeftOut[e.name]; {
-					case reason != "" && refused(t, e, reason):
-					case reason != "" || !has:
-						t.Errorf("%s: %s was left out: %s", w.Name, e.name, reason)
-					case res.Requests <= 0:
-						t.Errorf("%s: %s: %+v", w.Name, e.name, res)
-					case w.Table == report.TableReactor:
-						if res.Heap <= 0 || res.Descriptors < moreReactors {
-							t.Errorf("%s: %s: memory of %+v", w.Name, e.name, res)
-						}
-					case w.Table == report.TableMemory || w.Table == report.TableHeap:
-						if res.Resident <= 0 || res.Goroutines < res.Requests/2 {
-							t.Errorf("%s: %s: memory of %+v", w.Name, e.name, res)
-						}
-					case res.P50 <= 0 || res.P99 < res.P50 || res.CPU < 0 || res.Elapsed < b.dur/2:
-						t.Errorf("%s: %s: %+v", w.Name, e.name, res)
-					case w.Table == report.TableFairness && (res.AloneP99 <= 0 || res.FloodBytes <= 0):
-						t.Errorf("%s: %s: flood of %+v", w.Name, e.name, res)
-					case e.cfg.Stack == "uring" && (w.Table == report.TableLoops || w.Table == report.TableAccepts) && res.Ops == 0:
-						t.Errorf("%s: %s: counters of %+v", w.Name, e.name, res)
+					bad := res.P50 <= 0 || res.P99 < res.P50 || res.CPU < 0 || res.Elapsed < b.dur/2
+					switch w.Table {
+					case report.TableReactor:
+						bad = res.Heap <= 0 || res.Descriptors < moreReactors
+					case report.TableMemory, report.TableHeap:
+						bad = res.Resident <= 0 || res.Goroutines < res.Requests/2
+					case report.TableFairness:
+						bad = bad || res.AloneP99 <= 0 || res.FloodBytes <= 0
+					case report.TableLoops, report.TableAccepts:
+						bad = bad || e.cfg.Stack == "uring" && res.Ops == 0
+					}
+					if reason := w.LeftOut[e.name]; reason != "" && refused(t, e, reason) {
+						continue
+					} else if reason != "" || !has || res.Requests <= 0 || bad {
+						t.Errorf("%s: %s: %+v, left out: %q", w.Name, e.name, res, reason)
 					}
 				}
 			}
@@ -128,12 +121,12 @@ func TestEveryRow(t *testing.T) {
 	}
 }
 
-// TestApplies looks at which servers take part in which rows of compare.
+// TestApplies checks which servers take part in which rows of compare.
 func TestApplies(t *testing.T) {
 	seen := map[string]bool{}
 	for _, w := range workloads(1234) {
 		if seen[w.name] {
-			t.Errorf("%s is there twice", w.name)
+			t.Errorf("two workloads are called %s", w.name)
 		}
 		seen[w.name] = true
 		if many := w.job.Idle > 0; many != strings.Contains(w.name, "1234") {
@@ -155,8 +148,7 @@ func TestApplies(t *testing.T) {
 	}
 }
 
-// TestLeftOut runs a row with servers that cannot be built and do not start, beside one
-// that works.
+// TestLeftOut runs a row with one server that works, and others that cannot be built or started.
 func TestLeftOut(t *testing.T) {
 	t.Setenv("PATH", "") // without a compiler
 	rows, b := measure(t, "compare", "-settings", "shared", "-rows", "^echo 128 B, 64 conns$", "-impls", "net,c-epoll", "-peers")
@@ -172,7 +164,7 @@ func TestLeftOut(t *testing.T) {
 		t.Errorf("results %+v", w.Rounds)
 	}
 	for server, want := range map[string]string{
-		"gnet": "was not built: ", "c-epoll": "was not built: ", "nonsense": `did not start: exit status 1: bench: unknown stack "nonsense"`,
+		"gnet": "was not built: ", "c-epoll": "was not built: ", "nonsense": `did not start: exit status 1: bench: the stack is "nonsense"; use net, uring or syscall`,
 	} {
 		if got := w.LeftOut[server]; !strings.HasPrefix(got, want) {
 			t.Errorf("%s was left out with %q, want %q", server, got, want)
@@ -184,15 +176,15 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// TestManyConnections keeps more connections open than a server of package modes has
-// places for: the last one is served when another has hung up.
+// TestManyConnections opens more connections than a server of package modes accepts. The server
+// serves the last one after another is closed.
 func TestManyConnections(t *testing.T) {
 	cfg := server.Config{Kind: server.Mode, Mode: "loop/multishot-ring, unlocked"}
 	s, err := child.StartServer(exec.Command(child.Self, "-child", cfg.String()), child.AllCPUs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.End() // which fails if io_uring is refused
+	defer s.End() // fails if the kernel refuses io_uring
 	one := load.Job{Kind: load.Raw, Port: s.Port, PID: s.PID, Conns: 1, Duration: time.Millisecond}
 	if _, err := one.Run(); err != nil {
 		t.Skipf("io_uring is refused here: %v", err)
@@ -201,7 +193,7 @@ func TestManyConnections(t *testing.T) {
 	for range modes.MaxConns {
 		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port))
 		if err != nil {
-			t.Skipf("%d connections: %v", modes.MaxConns, err) // the limit of descriptors, likely
+			t.Skipf("%d connections: %v", modes.MaxConns, err) // probably RLIMIT_NOFILE
 		}
 		defer c.Close()
 		held = append(held, c)
@@ -222,14 +214,10 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// TestPeer builds a peer's server, if its modules are in the module cache, and
-// runs it.
+// TestPeer builds and runs a peer's server, if the module cache has its modules.
 func TestPeer(t *testing.T) {
 	t.Setenv("GOPROXY", "off")
-	rows, b := measure(t, "compare", "-settings", "shared", "-rows", "^(HTTP, 16 conns|echo 128 B, 32 conns)$", "-impls", "net", "-peers")
-	for i := range rows {
-		rows[i].servers = slices.DeleteFunc(rows[i].servers, func(e entrant) bool { return e.name != "net" && e.name != "nbio" })
-	}
+	rows, b := measure(t, "compare", "-settings", "shared", "-rows", "^(HTTP, 16 conns|echo 128 B, 32 conns)$", "-impls", "net,nbio")
 	if err := b.measure(rows, false); err != nil || len(b.results.Workloads) != 2 {
 		t.Fatalf("%v, %d workloads", err, len(b.results.Workloads))
 	}
@@ -243,7 +231,7 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-// TestCommand runs commands as a user does.
+// TestCommand runs commands with the arguments of users.
 func TestCommand(t *testing.T) {
 	var out, errs strings.Builder
 	if err := runCommand([]string{"-rounds", "1", "-d", "20ms", "-rows", "^HTTP, 1 conns$", "-settings", "shared", "-impls", "net", "-md"}, &out, &errs); err != nil {
@@ -270,7 +258,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestTimeUp stops a measurement after its first turns.
+// TestTimeUp ends a measurement after its first turns.
 func TestTimeUp(t *testing.T) {
 	rows, b := measure(t, "compare", "-settings", "shared", "-rows", "^HTTP, .* conns$", "-impls", "net")
 	var cancel context.CancelFunc

@@ -5,29 +5,29 @@
 //	go run . scaling    # how cost grows with connections, reactors and listeners
 //	go run . seccomp    # what a container's seccomp filter costs
 //
-// "go run ." is compare. With -h, each command says how long it takes; with -quick, it
-// ends within a minute and prints rough figures. A long run can be made in pieces:
+// "go run ." is compare. With -h, each command prints its duration. With -quick, it ends within a
+// minute and prints rough figures. A long run can be split:
 //
 //	go run . compare -settings one-core -json a.json
 //	go run . compare -settings shared -json b.json
 //	go run . compare -render a.json,b.json    # writes RESULTS.md, results.json and charts/
 //
-// Compare also takes variants of its own servers: built with other values of the constants
-// in reactor/tuning.go, or from a git revision of this repository.
+// Compare also builds variants of its own servers, with other values of the constants in
+// reactor/tuning.go or from a git revision:
 //
 //	go run . compare -impls uring,uring@maxEvents=64,uring@c730e61 -rows 'HTTP, (16|64|256) conns'
 //
-// Each server is a child process. The load generator, another child, drives one server
-// at a time. The machine's speed drifts, so only turns of the same round compare: in
-// every round each server gets one turn, in random order, and a ratio is the median of
-// the rounds' ratios.
+// Each server is a child process. The load generator, another child, drives one server at a time.
+// The speed of the machine drifts. Therefore every server gets one turn in each round, in random
+// order, and a ratio is the median of the rounds' ratios.
 //
-// A server that cannot be built, does not start or answers wrongly is left out of the
-// row, and the reason is printed after the tables. If the server is this program's own,
-// the command fails in the end, unless the kernel refuses io_uring.
+// A server that cannot be built, does not start or answers wrongly is left out of the row. The
+// command prints the reason after the tables. If the server is this program's own, the command
+// fails at the end, unless the kernel refuses io_uring.
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -48,7 +48,7 @@ import (
 	"github.com/netring-go/netring/bench/modes"
 )
 
-// options are the flags.
+// options are the values of the flags.
 type options struct {
 	quick, markdown, report, peers bool
 	rounds, idle, conns            int
@@ -56,33 +56,33 @@ type options struct {
 	impls, settings, match         string
 	json, render                   string
 
-	re    *regexp.Regexp // of match
-	only  []string       // the only rows, if there are any here
-	calls bool           // count system calls in a further round
+	re    *regexp.Regexp // match, compiled
+	only  []string       // the only rows; nil: all rows
+	calls bool           // count system calls in an additional round
 }
 
-// wants says whether the row, server or section of that name was asked for.
+// wants reports whether the flags ask for the row, server or section of that name.
 func (o *options) wants(name string) bool {
 	return o.re.MatchString(name) && (o.only == nil || slices.Contains(o.only, name))
 }
 
-// command is what the first argument chooses.
+// command is a command of the program.
 type command struct {
 	name, does string
 	rounds     int           // by default
 	dur, quick time.Duration // of a turn, by default and with -quick
-	matches    string        // what its flag for a regexp is called, and what that matches
+	matches    string        // the name of its flag for a regexp, and what the regexp matches
 	rows       func(o *options) ([]row, error)
 }
 
 var commands = []command{
 	{"compare", "measures netring beside package net, and with -peers beside other libraries.",
 		9, 400 * time.Millisecond, 100 * time.Millisecond, "rows", compare},
-	{"modes", "measures the ways in which io_uring can run a small HTTP server.",
+	{"modes", "measures small HTTP servers in different modes of io_uring.",
 		9, 400 * time.Millisecond, 50 * time.Millisecond, "servers", compareModes},
 	{"scaling", "measures how cost grows with connections, reactors and listeners.",
 		3, 200 * time.Millisecond, 100 * time.Millisecond, "sections", scaling},
-	{"seccomp", "measures servers behind a seccomp filter like a container's, beside the same without.",
+	{"seccomp", "measures servers with and without a seccomp filter like a container's.",
 		9, 400 * time.Millisecond, 100 * time.Millisecond, "rows", seccomp},
 }
 
@@ -95,19 +95,20 @@ func (c command) flags(o *options, out io.Writer) *flag.FlagSet {
 	f.DurationVar(&o.dur, "d", c.dur, "`length` of each server's turn")
 	f.BoolVar(&o.markdown, "md", false, "print Markdown")
 	f.StringVar(&o.json, "json", "", "write the results of all turns to this `file`")
-	f.StringVar(&o.match, c.matches, "", "only "+c.matches+" whose name matches this `regexp`")
+	f.StringVar(&o.match, c.matches, "", "measure only "+c.matches+" whose name matches this `regexp`")
 	if c.name != "scaling" {
 		f.StringVar(&o.settings, "settings", "one-core,shared",
-			"the `settings` to measure in: one-core has the server on one CPU and the load on another; shared has both on all")
+			"the `settings` to measure in: one-core runs the server on one CPU and the load on another; shared runs both on all CPUs")
 	}
 	switch c.name {
 	case "compare":
-		f.StringVar(&o.impls, "impls", strings.Join(ownServers, ","), "the `servers` to compare; ratios are to the first. server@constant=expression is a server of this program, built with another value "+
-			"of that constant in reactor/tuning.go (a semicolon separates several); server@revision is built from that git revision")
-		f.BoolVar(&o.peers, "peers", false, "compare with other network libraries, too: "+strings.Join(peers, ", "))
-		f.IntVar(&o.idle, "idle", 0, "`number` of idle connections where there are many; 0: 10000, or 1000 if turns are shorter than 200ms")
+		f.StringVar(&o.impls, "impls", strings.Join(ownServers, ","), "the `servers` to compare; ratios are to the first. "+
+			"server@constant=expression is built with another value of a constant in reactor/tuning.go (a semicolon separates several constants), "+
+			"server@revision from a git revision")
+		f.BoolVar(&o.peers, "peers", false, "also compare other network libraries: "+strings.Join(peers, ", "))
+		f.IntVar(&o.idle, "idle", 0, "`number` of idle connections in rows with many; 0: 10000, or 1000 if turns are shorter than 200ms")
 		f.BoolVar(&o.report, "report", false, "write RESULTS.md, results.json and charts/")
-		f.StringVar(&o.render, "render", "", "measure nothing: write RESULTS.md, results.json and charts/ from these comma-separated `files` of -json")
+		f.StringVar(&o.render, "render", "", "do not measure; write RESULTS.md, results.json and charts/ from these comma-separated `files` of -json")
 	case "modes":
 		f.IntVar(&o.conns, "conns", 64, "`number` of connections")
 		f.BoolVar(&o.report, "report", false, "write modes/RESULTS.md")
@@ -131,18 +132,18 @@ func (c command) plan(o *options) (rows []row, err error) {
 		return nil, err
 	}
 	if o.rounds < 1 || o.rounds > 1000 || o.dur < 10*time.Millisecond || o.dur > time.Minute {
-		return nil, fmt.Errorf("-rounds %d -d %v: use 1 to 1000 rounds of 10ms to 1m", o.rounds, o.dur)
+		return nil, fmt.Errorf("-rounds is %d and -d is %v; use 1 to 1000 rounds of 10ms to 1m", o.rounds, o.dur)
 	}
 	if o.idle < 0 || o.idle > 1000000 || o.conns < 0 || o.conns > modes.MaxConns {
-		return nil, fmt.Errorf("-idle %d -conns %d: use up to 1000000 and %d", o.idle, o.conns, modes.MaxConns)
+		return nil, fmt.Errorf("-idle is %d and -conns is %d; use at most 1000000 and %d", o.idle, o.conns, modes.MaxConns)
 	}
 	if rows, err = c.rows(o); err == nil && len(rows) == 0 {
-		err = fmt.Errorf("-%s %s: no match", c.matches, o.match)
+		err = fmt.Errorf("-%s is %q, which matches none of the %[1]s; omit it to measure all", c.matches, o.match)
 	}
 	return rows, err
 }
 
-// usage says what the command does, how long it takes and which flags it has.
+// usage prints what the command does, its duration and its flags.
 func (c command) usage(o *options, f *flag.FlagSet) {
 	w := f.Output()
 	fmt.Fprintf(w, "usage: go run . %s [flags]\n\n%[1]s %s\n", c.name, c.does)
@@ -152,7 +153,7 @@ func (c command) usage(o *options, f *flag.FlagSet) {
 	}
 	fmt.Fprintf(w, "\nflags:\n")
 	f.PrintDefaults()
-	fmt.Fprintf(w, "\ncommands (without one, it is compare):\n")
+	fmt.Fprintf(w, "\ncommands (the default is compare):\n")
 	for _, c := range commands {
 		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.does)
 	}
@@ -160,22 +161,22 @@ func (c command) usage(o *options, f *flag.FlagSet) {
 
 const (
 	quickRounds = 3
-
-	// After quickTime, -quick begins no further turn. After quickEnd it gives up on a
-	// turn that hangs.
-	quickTime = 50 * time.Second
-	quickEnd  = 59 * time.Second
+	quickTime   = 50 * time.Second // when -quick begins no further turn
+	quickEnd    = 59 * time.Second // when -quick gives up on a turn that hangs
 )
 
-var errTimeUp = fmt.Errorf("-quick stopped after %v: not all was measured", quickTime)
+var errTimeUp = fmt.Errorf("-quick stopped after %v, before all turns were measured; omit -quick to measure all", quickTime)
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
 	var err error
-	if len(os.Args) == 3 && os.Args[1] == "-child" {
-		err = runChild(os.Args[2], os.Stdin, os.Stdout)
-	} else {
+	switch isChild := len(os.Args) == 3 && os.Args[1] == "-child"; {
+	case isChild && os.Args[2] == "load":
+		err = load.Serve(os.Stdin, os.Stdout)
+	case isChild:
+		err = server.Run(os.Args[2], os.Stdin, os.Stdout)
+	default:
 		err = runCommand(os.Args[1:], os.Stdout, os.Stderr)
 	}
 	if err != nil {
@@ -183,22 +184,13 @@ func main() {
 	}
 }
 
-// runChild is the main function of a child process: the load generator, or a server
-// with the given configuration.
-func runChild(what string, in io.Reader, out io.Writer) error {
-	if what == "load" {
-		return load.Serve(in, out)
-	}
-	return server.Run(what, in, out)
-}
-
-// runCommand runs what the arguments say.
+// runCommand runs the command in args.
 func runCommand(args []string, out, errs io.Writer) error {
 	c, rest := commands[0], args
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		i := slices.IndexFunc(commands, func(c command) bool { return c.name == args[0] })
 		if i < 0 {
-			return fmt.Errorf("unknown command %q: use compare, modes, scaling or seccomp", args[0])
+			return fmt.Errorf("command %q is unknown; use compare, modes, scaling or seccomp", args[0])
 		}
 		c, rest = commands[i], args[1:]
 	}
@@ -210,7 +202,7 @@ func runCommand(args []string, out, errs io.Writer) error {
 		return err
 	}
 	if f.NArg() > 0 {
-		return fmt.Errorf("unknown argument %q", f.Arg(0))
+		return fmt.Errorf("argument %q is no flag; use -h to see the flags", f.Arg(0))
 	}
 	if o.render != "" {
 		res, err := report.Read(strings.Split(o.render, ",")...)
@@ -226,16 +218,16 @@ func runCommand(args []string, out, errs io.Writer) error {
 	return c.run(o, args, rows, out, errs)
 }
 
-// run measures and prints.
+// run measures the rows and prints the results.
 func (c command) run(o *options, args []string, rows []row, out, errs io.Writer) (err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if o.quick {
 		ctx, cancel = context.WithTimeoutCause(ctx, quickTime, errTimeUp)
 		defer cancel()
-		defer time.AfterFunc(quickEnd, func() { log.Fatalf("something hangs: gave up after %v", quickEnd) }).Stop()
+		defer time.AfterFunc(quickEnd, func() { log.Fatalf("a turn hangs: -quick gave up after %v", quickEnd) }).Stop()
 	}
-	b := &bench{ctx: ctx, rounds: o.rounds, dur: o.dur, builds: builds{peerDir: "peers", tuning: tuningFile}}
+	b := &bench{ctx: ctx, rounds: o.rounds, dur: o.dur, builds: builds{peerDir: "peers", tuning: "../reactor/tuning.go"}}
 	defer func() { err = errors.Join(err, b.builds.close()) }()
 	info, err := describeRun(args, o)
 	if err = errors.Join(err, warnBusy(errs), b.variants(rows)); err != nil {
@@ -254,19 +246,17 @@ func (c command) run(o *options, args []string, rows []row, out, errs io.Writer)
 	if o.report && c.name == "compare" {
 		err = errors.Join(err, b.results.WriteFiles("."))
 	} else if o.report {
-		var md strings.Builder
-		md.WriteString("# io_uring's execution modes\n\nThis file is written by `go run . modes -report`, in `bench/`. Ratios (÷) are medians of the rounds' ratios, with the lowest\nand the highest in parentheses.\n\n")
-		c.print(report.Printer{Out: &md, Markdown: true}, &b.results)
-		err = errors.Join(err, os.WriteFile("modes/RESULTS.md", []byte(md.String()), 0o666))
+		md := bytes.NewBufferString("# io_uring's execution modes\n\n`go run . modes -report`, in `bench/`, writes this file. A ratio (÷) is the median of the rounds' ratios. The lowest and\nthe highest ratio follow in parentheses.\n\n")
+		c.print(report.Printer{Out: md, Markdown: true}, &b.results)
+		err = errors.Join(err, os.WriteFile("modes/RESULTS.md", md.Bytes(), 0o666))
 	}
-	if errors.Is(measured, errTimeUp) { // what was measured stands
+	if errors.Is(measured, errTimeUp) { // the results so far are valid
 		fmt.Fprintf(errs, "bench: %v\n", measured)
 		measured = nil
 	}
 	return errors.Join(measured, err, b.failed)
 }
 
-// print prints the tables.
 func (c command) print(p report.Printer, res *report.Results) {
 	fmt.Fprintf(p.Out, "%s: %d rounds of %v.\n\n", res.Runs[0].Machine, res.Runs[0].Rounds, res.Runs[0].Turn)
 	p.Workloads(res.Workloads)

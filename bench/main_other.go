@@ -8,6 +8,6 @@ import (
 )
 
 func main() {
-	fmt.Fprintln(os.Stderr, "bench: netring is package net here: there is nothing to compare; run it on Linux")
+	fmt.Fprintln(os.Stderr, "bench: outside Linux netring uses package net, so there is nothing to compare; use Linux")
 	os.Exit(1)
 }

@@ -16,11 +16,11 @@ import (
 type workload struct {
 	row
 	kind  string   // of the servers
-	extra []string // servers that it applies to, beside net, uring, syscall and peers: "+cw", "+lease", programC
+	extra []string // further servers, beside net, uring, syscall and peers: "+cw", "+lease", programC
 }
 
-// workloads returns all of compare. idle is the number of idle connections where there
-// are many.
+// workloads returns the workloads of compare. idle is the number of idle connections in those with
+// many.
 func workloads(idle int) (ws []workload) {
 	add := func(name, kind string, job load.Job, extra ...string) *workload {
 		if job.Kind == "" {
@@ -35,7 +35,7 @@ func workloads(idle int) (ws []workload) {
 	}
 	add("HTTP, 32 conns, 16 pipelined", server.HTTP, load.Job{Conns: 32, Pipeline: 16}, "+cw")
 	add("HTTP, 64 clients, a conn per request", server.HTTP, load.Job{Conns: 64, Fresh: true})
-	// To connect is more work than to accept, so above it is the clients who are busy.
+	// Connecting takes longer than accepting. With only that to do, the server would be idle.
 	add("HTTP, 64 clients, a conn and SHA-256 of 32 KiB each", server.LightWork, load.Job{Conns: 64, Fresh: true})
 	add(fmt.Sprintf("HTTP, 64 conns beside %d idle", idle), server.HTTP, load.Job{Conns: 64, Idle: idle})
 	add("HTTP, SHA-256 of 128 KiB, 5000 requests/s at random", server.Work, load.Job{Conns: 64, Rate: 5000})
@@ -66,13 +66,12 @@ func workloads(idle int) (ws []workload) {
 }
 
 var (
-	// ownServers are this program's own, and the one in C.
+	// ownServers are the servers of this program, and the epoll loop in C.
 	ownServers = []string{"net", "uring", "syscall", "uring+cw", "syscall+cw", "uring+lease", "syscall+lease", programC}
 
 	seccompServers = []string{"net", "net+seccomp", "uring", "uring+seccomp", "syscall", "syscall+seccomp"}
 
-	// peers are servers on other network libraries, and peerKinds the kinds that they
-	// can be.
+	// peers are the servers on other network libraries, and peerKinds the kinds of each.
 	peers     = []string{"gnet", "netpoll", "nbio", "go-uring", "rio"}
 	peerKinds = map[string][]string{
 		"gnet": {server.Echo}, "netpoll": {server.Echo},
@@ -80,7 +79,7 @@ var (
 	}
 )
 
-// entrant returns the server of that name for w, and whether w applies to it at all.
+// entrant returns the server of that name for w. ok is false if the server takes no part in w.
 func (w workload) entrant(name string) (e entrant, ok bool) {
 	e = entrant{name: name, cfg: server.Config{Kind: w.kind}}
 	name, e.variant, _ = strings.Cut(name, "@")
@@ -96,7 +95,7 @@ func (w workload) entrant(name string) (e entrant, ok bool) {
 	return e, variant == "" || variant == "seccomp" || slices.Contains(w.extra, "+"+variant)
 }
 
-// compareRows returns the rows of compare with the servers of these names.
+// compareRows returns the rows of compare, with the servers of these names.
 func compareRows(o *options, names []string) (rows []row) {
 	for _, w := range workloads(o.idle) {
 		if !o.wants(w.name) {
@@ -113,7 +112,7 @@ func compareRows(o *options, names []string) (rows []row) {
 	return rows
 }
 
-// compare measures netring beside package net, a loop in C and perhaps other libraries.
+// compare compares netring with package net, the epoll loop in C and other libraries.
 func compare(o *options) ([]row, error) {
 	names := strings.Split(o.impls, ",")
 	if o.peers {
@@ -133,8 +132,7 @@ func compare(o *options) ([]row, error) {
 	return inSettings(o.settings, compareRows(o, names)), nil
 }
 
-// seccomp measures each server behind a seccomp filter like a container's, beside the
-// same without.
+// seccomp compares each server with and without a seccomp filter like a container's.
 func seccomp(o *options) ([]row, error) {
 	if o.match == "" {
 		o.only = []string{"HTTP, 1 conns", "HTTP, 64 conns", "echo 128 B, 64 conns", "HTTP, 64 clients, a conn per request"}
@@ -146,13 +144,13 @@ func seccomp(o *options) ([]row, error) {
 	return inSettings(o.settings, rows), nil
 }
 
-// raw is a server on a stack, which answers as those of package modes do.
+// raw returns a server on a stack that answers like the servers of package modes.
 func raw(name string, cfg server.Config) entrant {
 	cfg.Kind = server.HTTPRaw
 	return entrant{name: name, cfg: cfg}
 }
 
-// compareModes measures the ways in which io_uring can run a server.
+// compareModes compares the servers of package modes with netring and package net.
 func compareModes(o *options) ([]row, error) {
 	var rows []row
 	for _, shape := range []string{modes.Loop, modes.Goroutines} {
@@ -185,7 +183,7 @@ func compareModes(o *options) ([]row, error) {
 	return inSettings(o.settings, rows), nil
 }
 
-// explainModes prints what the modes are.
+// explainModes prints a table of the modes.
 func explainModes(p report.Printer) {
 	lines := [][]string{{"mode", "what it is"}}
 	seen := map[string]bool{}
@@ -199,7 +197,7 @@ func explainModes(p report.Printer) {
 	p.Table(2, lines)
 }
 
-// scaling measures how cost grows: with connections, reactors and listeners.
+// scaling measures how cost grows with connections, reactors and listeners.
 func scaling(o *options) ([]row, error) {
 	var rows []row
 	add := func(setting, section string, r row) {
@@ -221,9 +219,7 @@ func scaling(o *options) ([]row, error) {
 		readers = append(readers, e)
 	}
 	for _, n := range []int{1000, 5000} {
-		add(child.OneCore, "memory of idle connections", row{
-			name: fmt.Sprintf("%d idle conns", n), table: report.TableHeap, job: load.Job{Kind: load.Hold, Size: 128, Idle: n}, servers: readers, fresh: true,
-		})
+		add(child.OneCore, "memory of idle connections", row{name: fmt.Sprintf("%d idle conns", n), table: report.TableHeap, job: load.Job{Kind: load.Hold, Size: 128, Idle: n}, servers: readers, fresh: true})
 	}
 	for _, n := range []int{1, 2, 4, 8, 16} {
 		sizes = append(sizes, raw(fmt.Sprintf("reactors: %d", n), server.Config{Stack: "uring", Reactors: n}))

@@ -22,41 +22,32 @@ import (
 	"github.com/netring-go/netring/bench/modes"
 )
 
-// row is a workload in one setting, with the servers that take turns at it.
+// row is a workload in one setting, with the servers that take turns.
 type row struct {
 	setting, section, name string
 	table                  string // TableRate if empty
 	job                    load.Job
 	servers                []entrant
 	bases                  []string // of the ratios; nil: the first server
-	fresh                  bool     // each turn has a server process of its own
+	fresh                  bool     // each turn has its own server process
 }
 
-// entrant is a server that takes part.
+// entrant is a server of a row.
 type entrant struct {
 	name    string
 	cfg     server.Config
-	program string // of another program: its name; cfg.Kind is its argument
-	variant string // of a variant of this program: the revision or the assignments
+	program string // the name of another program, whose argument is cfg.Kind
+	variant string // of this program: a revision or assignments
 }
 
 const (
-	// turnTimeout bounds what a turn may take beside its own length: making the
-	// connections, above all.
-	turnTimeout = 60 * time.Second
-
-	// memoryRounds is the most rounds that memory is measured in: it hardly varies.
-	memoryRounds = 3
-
-	// holdFirst is how many connections are made before the server's memory is first
-	// looked at: they make it allocate what it needs once.
-	holdFirst = 64
-
-	// moreReactors is how many are made at once, to see what each holds.
-	moreReactors = 64
+	turnTimeout  = 60 * time.Second // of a turn, beside its length: mostly for making connections
+	memoryRounds = 3                // the most rounds that measure memory, which hardly varies
+	holdFirst    = 64               // connections before memory is first measured: the server then has what it allocates once
+	moreReactors = 64               // reactors that are made at once, to measure one
 )
 
-// rounds is how many rounds r has, where most rows have n.
+// rounds returns how many rounds r has where most rows have n.
 func (r row) rounds(n int) int {
 	if r.job.Kind == load.Hold {
 		return min(n, memoryRounds)
@@ -64,7 +55,7 @@ func (r row) rounds(n int) int {
 	return n
 }
 
-// turns returns how many turns the rows have, and about how long they take.
+// turns returns the number of turns of the rows and their approximate duration.
 func turns(rows []row, o *options) (count int, takes time.Duration) {
 	const overhead, connecting = 40 * time.Millisecond, 60 * time.Microsecond
 	for _, r := range rows {
@@ -95,7 +86,7 @@ func inSettings(settings string, rows []row) (all []row) {
 
 // bench runs servers and the load generator, and collects results.
 type bench struct {
-	ctx      context.Context // ends when there is to be no further turn
+	ctx      context.Context // its end prevents further turns
 	rounds   int
 	dur      time.Duration
 	builds   builds
@@ -103,17 +94,16 @@ type bench struct {
 	results  report.Results
 	failed   error // of the program's own servers
 
-	// Of the setting being measured:
+	// Of the current setting:
 	setting            string
 	serverCPU, loadCPU int
 	load               *child.Child
 
-	servers map[string]*child.Child // of the row being measured, by name
+	servers map[string]*child.Child // of the current row, by name
 }
 
-// measure measures the rows. If the context ends, it returns the cause, and what was
-// measured before is in the results. With calls, it counts the servers' system calls in
-// a further round.
+// measure measures the rows. With calls, an additional round counts the servers' system calls. If
+// the context ends, measure returns the cause; b.results has the results so far.
 func (b *bench) measure(rows []row, calls bool) (err error) {
 	defer func() { err = errors.Join(err, b.endLoad()) }()
 	for _, r := range rows {
@@ -124,7 +114,6 @@ func (b *bench) measure(rows []row, calls bool) (err error) {
 	return nil
 }
 
-// row measures a row.
 func (b *bench) row(r row, calls bool) (err error) {
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)
@@ -144,14 +133,14 @@ func (b *bench) row(r row, calls bool) (err error) {
 			return err
 		}
 	}
-	// The runtime of Go has raised the limit of descriptors as far as it may.
+	// Go's runtime has raised the limit of descriptors to its maximum.
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return os.NewSyscallError("getrlimit", err)
 	}
 	if need := uint64(r.job.Conns+r.job.Idle) + 128; limit.Cur < need {
 		for _, e := range r.servers {
-			w.LeaveOut(e.name, fmt.Sprintf("a process needs %d file descriptors and may have %d (RLIMIT_NOFILE)", need, limit.Cur))
+			w.LeaveOut(e.name, fmt.Sprintf("RLIMIT_NOFILE is %d; use at least %d", limit.Cur, need))
 		}
 	}
 	b.servers = map[string]*child.Child{}
@@ -174,8 +163,8 @@ func (b *bench) row(r row, calls bool) (err error) {
 	return nil
 }
 
-// round gives each server a turn, in random order, and puts what that returns into the
-// last round of w. A server that fails has no result.
+// round gives each server a turn, in random order, and puts the results into the last round of w.
+// It leaves out a server that fails.
 func (b *bench) round(r row, w *report.Workload, what string, turn func(row, entrant, *report.Result) error) error {
 	last := w.Rounds[len(w.Rounds)-1]
 	for _, i := range rand.Perm(len(r.servers)) {
@@ -194,22 +183,21 @@ func (b *bench) round(r row, w *report.Workload, what string, turn func(row, ent
 			continue
 		}
 		if b.ctx.Err() != nil {
-			return context.Cause(b.ctx) // which is why it failed, perhaps
+			return context.Cause(b.ctx) // which may have caused err
 		}
-		// That io_uring is refused, as in most containers, is no failure.
+		// A kernel that refuses io_uring, as in most containers, is no failure.
 		if _, why, ok := strings.Cut(err.Error(), modes.Refused); ok {
 			w.LeaveOut(e.name, modes.Refused+why)
 			continue
 		}
 		w.LeaveOut(e.name, err.Error())
 		if e.program == "" && !(e.cfg.Stack == "uring" && errors.Is(err, child.ErrNotStarted)) {
-			b.failed = errors.Join(b.failed, fmt.Errorf("%s: %s: %s was left out, see there", r.setting, r.name, e.name))
+			b.failed = errors.Join(b.failed, fmt.Errorf("%s: %s: %s was left out; see the reason below its table", r.setting, r.name, e.name))
 		}
 	}
 	return nil
 }
 
-// turn gives e one turn.
 func (b *bench) turn(r row, e entrant, res *report.Result) error {
 	s, err := b.server(e)
 	if err != nil {
@@ -217,8 +205,7 @@ func (b *bench) turn(r row, e entrant, res *report.Result) error {
 	}
 	job := r.job
 	job.Warmup, job.Duration = b.dur/10, b.dur
-	counts := server.SnapshotRequest{}
-	memory := server.SnapshotRequest{Memory: true}
+	counts, memory := server.SnapshotRequest{}, server.SnapshotRequest{Memory: true}
 	run := func() (err error) {
 		res.Result, err = b.run(s, job)
 		return err
@@ -227,7 +214,7 @@ func (b *bench) turn(r row, e entrant, res *report.Result) error {
 	case r.table == report.TableReactor:
 		err = between(s, memory, res, func() error {
 			res.Requests = moreReactors
-			_, err := snapshot(s, server.SnapshotRequest{Reactors: moreReactors})
+			_, err := child.Ask[report.Counters](s, turnTimeout, server.SnapshotRequest{Reactors: moreReactors})
 			return err
 		})
 	case job.Kind == load.Hold:
@@ -245,8 +232,7 @@ func (b *bench) turn(r row, e entrant, res *report.Result) error {
 		delete(b.servers, e.name)
 		return s.Abort(err)
 	}
-	// Servers of peers do not go on between turns: some use CPU time while there is
-	// nothing to do, which is their own affair.
+	// Peers' servers end after each turn: some use CPU time while they are idle.
 	if r.fresh || e.program != "" && e.program != programC {
 		delete(b.servers, e.name)
 		return s.End()
@@ -254,16 +240,16 @@ func (b *bench) turn(r row, e entrant, res *report.Result) error {
 	return nil
 }
 
-// between looks at the server before and after do, and puts the difference into res.
+// between takes snapshots before and after do, and puts their difference into res.
 func between(s *child.Child, look server.SnapshotRequest, res *report.Result, do func() error) error {
-	before, err := snapshot(s, look)
+	before, err := child.Ask[report.Counters](s, turnTimeout, look)
 	if err != nil {
 		return err
 	}
 	if err := do(); err != nil {
 		return err
 	}
-	after, err := snapshot(s, look)
+	after, err := child.Ask[report.Counters](s, turnTimeout, look)
 	if err != nil {
 		return err
 	}
@@ -271,12 +257,6 @@ func between(s *child.Child, look server.SnapshotRequest, res *report.Result, do
 	return nil
 }
 
-// snapshot asks a server about itself.
-func snapshot(s *child.Child, r server.SnapshotRequest) (report.Counters, error) {
-	return child.Ask[report.Counters](s, turnTimeout, r)
-}
-
-// run runs a job against a server.
 func (b *bench) run(s *child.Child, job load.Job) (res load.Result, err error) {
 	if b.load == nil {
 		if b.load, err = child.Start(exec.Command(child.Self, "-child", "load"), b.loadCPU); err != nil {
@@ -292,7 +272,7 @@ func (b *bench) run(s *child.Child, job load.Job) (res load.Result, err error) {
 	return res, err
 }
 
-// server returns the process of e. It builds the program if that is not this one.
+// server returns the process of e. It builds and starts the program if necessary.
 func (b *bench) server(e entrant) (s *child.Child, err error) {
 	if s := b.servers[e.name]; s != nil {
 		return s, nil
@@ -321,7 +301,6 @@ func (b *bench) server(e entrant) (s *child.Child, err error) {
 	return s, err
 }
 
-// endLoad ends the load generator.
 func (b *bench) endLoad() (err error) {
 	if b.load != nil {
 		err = b.load.End()
@@ -330,8 +309,8 @@ func (b *bench) endLoad() (err error) {
 	return err
 }
 
-// countCalls gives e a further turn, in which perf counts its system calls. If perf is
-// not there, or the kernel does not let it, res is left as it is.
+// countCalls gives e an additional turn, in which perf counts its system calls. It leaves res
+// unchanged if perf is missing or the kernel refuses to count.
 func (b *bench) countCalls(r row, e entrant, res *report.Result) error {
 	s, err := b.server(e)
 	if err != nil {
@@ -343,12 +322,12 @@ func (b *bench) countCalls(r row, e entrant, res *report.Result) error {
 	if cmd.Start() != nil {
 		return nil
 	}
-	time.Sleep(200 * time.Millisecond) // it attaches
+	time.Sleep(200 * time.Millisecond) // until perf has attached
 	job := r.job
 	job.Duration = b.dur
 	turn, err := b.run(s, job)
-	_ = cmd.Process.Signal(os.Interrupt) // it has ended before if it may not count
-	_ = cmd.Wait()                       // with the signal
+	_ = cmd.Process.Signal(os.Interrupt) // fails if perf could not count and exited
+	_ = cmd.Wait()                       // returns the signal as an error
 	count, rest, _ := strings.Cut(said.String(), ",")
 	if n, notNumber := strconv.ParseInt(count, 10, 64); notNumber == nil && strings.Contains(rest, "raw_syscalls:sys_enter") {
 		res.Calls, res.CallsOf = n, turn.Requests

@@ -14,8 +14,8 @@ import (
 	"github.com/netring-go/netring/bench/internal/report"
 )
 
-// progress says what is being measured, and how long the rest takes: in one line of a
-// terminal, or otherwise now and then.
+// progress prints what is being measured and the remaining time: in one line of a terminal, or
+// else every ten seconds.
 type progress struct {
 	out         io.Writer
 	terminal    bool
@@ -33,8 +33,8 @@ func newProgress(out io.Writer, count int, estimate time.Duration) *progress {
 	return p
 }
 
-// turn says that a turn begins. The rest will take as long as turns have taken so far,
-// or, before there were enough of them, as was estimated.
+// turn prints that a turn begins. It estimates the remaining time from the turns so far, once
+// there are enough.
 func (p *progress) turn(what string) {
 	const enough, sayEvery = 20, 10 * time.Second
 	rest := time.Duration(max(p.count-p.done, 0))
@@ -53,7 +53,6 @@ func (p *progress) turn(what string) {
 	}
 }
 
-// clear clears the line.
 func (p *progress) clear() {
 	if p.terminal {
 		fmt.Fprint(p.out, "\r\x1b[K")
@@ -68,7 +67,7 @@ func about(d time.Duration) string {
 	return fmt.Sprintf("%.0f s", d.Seconds())
 }
 
-// describeRun returns what is known of this machine and invocation.
+// describeRun describes the machine, the arguments and the options.
 func describeRun(args []string, o *options) (run report.Run, err error) {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
@@ -91,27 +90,24 @@ func describeRun(args []string, o *options) (run report.Run, err error) {
 	return run, err
 }
 
-// ownLoad is the load average that a run causes itself: a server and the load generator.
-// One that is higher before the run is somebody else's.
-const ownLoad = 2.0
-
-// warnBusy warns if the machine is busy.
+// warnBusy warns if other programs keep the machine busy.
 func warnBusy(out io.Writer) error {
+	const ownLoad = 2.0 // the load average of a run: a server and the load generator
 	text, err := os.ReadFile("/proc/loadavg")
 	var load float64
 	if err == nil {
 		_, err = fmt.Sscan(string(text), &load)
 	}
 	if load > ownLoad {
-		fmt.Fprintf(out, "bench: warning: the load average is %.2f, where a run causes %.0f: something else is running, and the figures will be rough\n", load, ownLoad)
+		fmt.Fprintf(out, "bench: warning: the load average is %.2f, more than the %.0f of a run; other programs are running and make the figures rough\n", load, ownLoad)
 	}
 	return err
 }
 
-// warnUnsteady warns if ratios differ much from round to round.
+// warnUnsteady warns if ratios differ much between rounds.
 func warnUnsteady(out io.Writer, res *report.Results) {
 	if rows, of := res.Unsteady(); len(rows) > 0 {
-		fmt.Fprintf(out, "bench: warning: in %d of %d ratios of requests/s the middle half of the rounds is more than %.2f apart, such as %s\n",
+		fmt.Fprintf(out, "bench: warning: %d of %d ratios of requests/s have quartiles more than %.2f apart, for example %s; use more or longer rounds\n",
 			len(rows), of, report.MaxSpread, strings.Join(rows[:min(3, len(rows))], "; "))
 	}
 }

@@ -1,10 +1,9 @@
-// Package child is the protocol between the benchmark and its child processes, which
-// are the servers and the load generator.
+// Package child is the protocol between the benchmark and its child processes: the servers and
+// the load generator.
 //
-// The first line that a server prints is its port. After that, each line that a child
-// reads is a request, in JSON, and each line that it prints the answer to one. It exits
-// when its standard input ends. What it has to complain about goes to its standard
-// error.
+// First, a server prints its port. Then each line that a child reads is a request in JSON, and
+// each line that it prints is an answer. A child exits when its standard input ends. It prints
+// errors to its standard error.
 package child
 
 import (
@@ -25,18 +24,17 @@ import (
 
 const (
 	startTimeout = 15 * time.Second // for a server to print its port
-	endTimeout   = 10 * time.Second // for a child to exit when its standard input is closed
+	endTimeout   = 10 * time.Second // for a child to exit when its standard input has ended
+	saidSize     = 2 << 10          // the most that is kept of a child's standard error
 )
 
+// The errors of children.
 var (
-	// ErrNotStarted is the failure of a server to print its port.
-	ErrNotStarted = errors.New("did not start")
-	// ErrBroken is the failure of a child to follow the protocol. It must be
-	// aborted.
-	ErrBroken = errors.New("no answer")
+	ErrNotStarted = errors.New("did not start") // a server did not print its port
+	ErrBroken     = errors.New("no answer")     // a child did not follow the protocol; abort it
 )
 
-// Child is a child process. It is for one goroutine.
+// Child is a child process. Only one goroutine may use it.
 type Child struct {
 	PID  int
 	Port int // of a server
@@ -46,27 +44,24 @@ type Child struct {
 	said strings.Builder // the beginning of its standard error
 }
 
-// saidSize is how much is kept of a child's standard error.
-const saidSize = 2 << 10
-
-// Write takes what the child writes to its standard error.
+// Write takes what the child prints to its standard error.
 func (c *Child) Write(p []byte) (int, error) {
 	c.said.Write(p[:min(len(p), saidSize-c.said.Len())])
 	return len(p), nil
 }
 
-// complaint returns what the child wrote to its standard error, as one line, without
-// stack traces. The child must have exited.
+// complaint returns what the child printed to its standard error, as one line, without stack
+// traces. The child must have exited.
 func (c *Child) complaint() string {
 	s, _, _ := strings.Cut(c.said.String(), "\ngoroutine ")
 	s = strings.Join(strings.Fields(s), " ")
 	return s[:min(len(s), 300)]
 }
 
-// Self is the file of this program.
+// Self is this program's executable.
 const Self = "/proc/self/exe"
 
-// Start starts cmd on the given CPU (AllCPUs: all).
+// Start starts cmd on the given CPU, or on AllCPUs. End or Abort must follow.
 func Start(cmd *exec.Cmd, cpu int) (c *Child, err error) {
 	c = &Child{cmd: cmd}
 	if c.in, err = cmd.StdinPipe(); err != nil {
@@ -78,12 +73,11 @@ func Start(cmd *exec.Cmd, cpu int) (c *Child, err error) {
 	}
 	c.out = bufio.NewReader(out)
 	cmd.Stderr = c
-	// gnet logs to its standard output before its main function can say that it must
-	// not: from level 2, errors, up.
+	// gnet would log to its standard output before its main function. Level 2 is errors.
 	cmd.Env = append(os.Environ(), "GNET_LOGGING_LEVEL=2")
-	// If a grandchild holds the standard error open, that must not keep Wait.
+	// A grandchild may hold the standard error open. Wait must return nevertheless.
 	cmd.WaitDelay = time.Second
-	// ^C is for the parent, which ends its children.
+	// ^C interrupts the parent only, which ends its children.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := onCPU(cpu, cmd.Start); err != nil {
 		return nil, err
@@ -92,7 +86,7 @@ func Start(cmd *exec.Cmd, cpu int) (c *Child, err error) {
 	return c, nil
 }
 
-// StartServer starts a server and waits for its port. Its errors are ErrNotStarted.
+// StartServer starts a server and waits for its port. Its errors wrap ErrNotStarted.
 func StartServer(cmd *exec.Cmd, cpu int) (*Child, error) {
 	c, err := Start(cmd, cpu)
 	if err != nil {
@@ -104,14 +98,14 @@ func StartServer(cmd *exec.Cmd, cpu int) (*Child, error) {
 	return c, nil
 }
 
-// reply is a line that answers a request.
+// reply is the answer to a request.
 type reply[A any] struct {
 	Err    string `json:",omitempty"`
 	Answer A
 }
 
-// Ask sends a request and receives its answer. The child is killed if that takes longer
-// than timeout. An error is ErrBroken, or what the child says of the request.
+// Ask sends a request and receives its answer. It kills the child after timeout. An error wraps
+// ErrBroken, or is the child's error for the request.
 func Ask[A any](c *Child, timeout time.Duration, request any) (answer A, err error) {
 	if err := json.NewEncoder(c.in).Encode(request); err != nil {
 		return answer, fmt.Errorf("%w: %w", ErrBroken, err)
@@ -137,13 +131,13 @@ func (c *Child) receive(timeout time.Duration, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(line, into); err != nil {
-		return fmt.Errorf("it printed %.60q", line)
+		return fmt.Errorf("it printed %.60q instead of JSON", line)
 	}
 	return nil
 }
 
-// Answer is the child's side of Ask: it prints to out what do answers to each request
-// on in, until in ends.
+// Answer is the child's side of Ask. It calls do with each request on in and prints the answer to
+// out, until in ends.
 func Answer[Q, A any](in io.Reader, out io.Writer, do func(Q) (A, error)) error {
 	dec, enc := json.NewDecoder(in), json.NewEncoder(out)
 	for {
@@ -164,8 +158,8 @@ func Answer[Q, A any](in io.Reader, out io.Writer, do func(Q) (A, error)) error 
 	}
 }
 
-// End closes the child's standard input and waits until it has exited. It is killed
-// if that takes too long. Any exit status but 0 is an error.
+// End closes the child's standard input and waits until the child has exited. It kills the child
+// after endTimeout. An exit status other than 0 is an error.
 func (c *Child) End() error { return c.end(endTimeout) }
 
 func (c *Child) end(timeout time.Duration) error {
@@ -173,7 +167,7 @@ func (c *Child) end(timeout time.Duration) error {
 	t := c.killAfter(timeout)
 	err := c.cmd.Wait()
 	if !t.Stop() {
-		err = fmt.Errorf("it had to be killed %v after its standard input was closed", timeout)
+		err = fmt.Errorf("it did not exit within %v of the end of its input and was killed", timeout)
 	}
 	if err = errors.Join(closed, err); err != nil {
 		err = fmt.Errorf("%w: %s", err, c.complaint())
@@ -181,10 +175,10 @@ func (c *Child) end(timeout time.Duration) error {
 	return err
 }
 
-// Abort kills the child and returns err, the reason, with what the child itself said.
+// Abort kills the child and returns err, the reason, with what the child printed.
 func (c *Child) Abort(err error) error {
 	_ = c.cmd.Process.Kill() // as in killAfter
-	// It was killed, so that its end has nothing to tell but how it had exited before.
+	// The exit status tells something only if the child had exited before.
 	if exit := c.cmd.Wait(); errors.Is(err, io.EOF) && exit != nil {
 		err = exit
 	}
@@ -194,9 +188,9 @@ func (c *Child) Abort(err error) error {
 	return err
 }
 
-// killAfter kills the child after d if it is not stopped.
+// killAfter kills the child after d, unless the caller stops the timer.
 func (c *Child) killAfter(d time.Duration) *time.Timer {
-	// Killing fails only if it has exited.
+	// Kill fails only if the child has exited.
 	return time.AfterFunc(d, func() { _ = c.cmd.Process.Kill() })
 }
 
@@ -217,13 +211,12 @@ func CPUs(setting string) (server, load int, err error) {
 	case setting == Shared:
 		return AllCPUs, AllCPUs, nil
 	case setting == OneCore:
-		return 0, 0, errors.New("setting one-core needs two CPUs, one for the server and one for the load; this process may use one")
+		return 0, 0, fmt.Errorf("setting %s needs two CPUs and this process may use one; use setting %s", OneCore, Shared)
 	}
-	return 0, 0, fmt.Errorf("unknown setting %q: use %s or %s", setting, OneCore, Shared)
+	return 0, 0, fmt.Errorf("setting %q is unknown; use %s or %s", setting, OneCore, Shared)
 }
 
-// onCPU runs f on a thread that is bound to a CPU, which what f starts inherits. It
-// returns f's error, or that of binding the thread.
+// onCPU runs f on a thread that is bound to a CPU. A process that f starts inherits the binding.
 func onCPU(cpu int, f func() error) error {
 	if cpu == AllCPUs {
 		return f()
@@ -239,10 +232,10 @@ func onCPU(cpu int, f func() error) error {
 	return errors.Join(f(), os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &before)))
 }
 
-// CPUTime is the CPU time, user and system, that a process has used, its kernel
-// threads (SQPOLL, io-wq) included. It fails if there is no such process.
+// CPUTime returns the CPU time, user and system, of a process and its kernel threads (SQPOLL,
+// io-wq). It fails if the process does not exist.
 func CPUTime(pid int) (time.Duration, error) {
-	// The clock id of a process's CPU time, see clock_getcpuclockid(3).
+	// The clock id of a process's CPU time: clock_getcpuclockid(3).
 	clock := int32(^uint32(pid)<<3 | 2)
 	var ts unix.Timespec
 	if err := unix.ClockGettime(clock, &ts); err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// sh is a shell's command.
+// sh returns the command that runs a shell script.
 func sh(script string) *exec.Cmd { return exec.Command("sh", "-c", script) }
 
 func TestServer(t *testing.T) {
@@ -45,7 +45,7 @@ func TestServerThatDoesNotStart(t *testing.T) {
 	}
 }
 
-// TestChildThatHangs has children that do not answer, and do not end.
+// TestChildThatHangs has children that do not answer and do not exit.
 func TestChildThatHangs(t *testing.T) {
 	start := func(script string) *Child {
 		c, err := Start(sh(script), AllCPUs)
@@ -54,7 +54,7 @@ func TestChildThatHangs(t *testing.T) {
 		}
 		return c
 	}
-	if err := start("exec sleep 60").end(20 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "had to be killed") {
+	if err := start("exec sleep 60").end(20 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "was killed") {
 		t.Errorf("its end: %v", err)
 	}
 	c := start("exec sleep 60")

@@ -27,30 +27,26 @@ import (
 	"github.com/netring-go/netring/bench/internal/load"
 )
 
-// The load generator hangs up in mid-message at the end of a turn. Servers therefore
-// ignore the errors of connections.
-
-// maxIdle is more than any workload has connections to a backend at a time.
-const maxIdle = 1024
+// At the end of a turn the load generator closes connections in the middle of messages. Servers
+// therefore ignore the errors of connections.
 
 func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, load.Body) }
 
 func serveHTTP(ln net.Listener) error { return http.Serve(ln, http.HandlerFunc(hello)) }
 
-// serveWork is serveHTTP with something to compute for each request: the hash of size
-// bytes, about 0.1 ms for 128 KiB.
+// serveWork is serveHTTP, but hashes size bytes for each request.
 func serveWork(ln net.Listener, size int) error {
 	data := make([]byte, size)
 	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sum := sha256.Sum256(data); sum == [sha256.Size]byte{} {
-			http.Error(w, "not to be expected", http.StatusInternalServerError)
+			http.Error(w, "the hash is 0", http.StatusInternalServerError)
 			return
 		}
 		hello(w, r)
 	}))
 }
 
-// serveHTTPS is serveHTTP over TLS 1.3, with the certificate that httptest has.
+// serveHTTPS is serveHTTP over TLS 1.3, with the certificate of httptest.
 func serveHTTPS(ln net.Listener) error {
 	from := httptest.NewUnstartedServer(nil)
 	from.StartTLS()
@@ -59,33 +55,34 @@ func serveHTTPS(ln net.Listener) error {
 	return serveHTTP(tls.NewListener(ln, cfg))
 }
 
-// serveReverse is a reverse proxy in front of an HTTP server, both on st and in
-// this process, so that its CPU time is that of both hops.
+// serveReverse is a reverse proxy in front of an HTTP server. Both use st and run in this process:
+// its CPU time is that of both hops.
 func (s *server) serveReverse(st stack, ln net.Listener) error {
 	backend, err := st.listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	go func() { s.failed <- fmt.Errorf("backend: %w", serveHTTP(backend)) }()
+	const maxIdle = 1024 // more than any workload has connections
 	return http.Serve(ln, &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: backend.Addr().String()})
 		},
 		Transport: &http.Transport{DialContext: st.dial, MaxIdleConnsPerHost: maxIdle, DisableCompression: true},
-		// It would log when clients hang up. A failure that matters is an answer 502,
-		// which the load generator reports.
+		// It would log each client that hangs up. The load generator reports other failures: they
+		// make the proxy answer 502.
 		ErrorLog: log.New(io.Discard, "", 0),
 	})
 }
 
-// serveGRPC answers health checks, the service that comes with grpc-go.
+// serveGRPC answers health checks, a service that is part of grpc-go.
 func serveGRPC(ln net.Listener) error {
 	s := grpc.NewServer()
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
 	return s.Serve(ln)
 }
 
-// serve runs f for each connection, on a goroutine of its own, and closes it then.
+// serve runs f for each connection, on its own goroutine, and then closes the connection.
 func serve(ln net.Listener, f func(net.Conn)) error {
 	for {
 		c, err := ln.Accept()
@@ -99,10 +96,9 @@ func serve(ln net.Listener, f func(net.Conn)) error {
 	}
 }
 
-// answerReads gives a RawAnswer to each of n reads. A small request comes in one read.
+// answerReads answers each of n reads with RawAnswer. A read returns a whole request.
 func answerReads(c net.Conn, n int) {
-	buf := make([]byte, 1024)
-	out := []byte(load.RawAnswer)
+	buf, out := make([]byte, 1024), []byte(load.RawAnswer)
 	for range n {
 		if _, err := c.Read(buf); err != nil {
 			return
@@ -113,7 +109,7 @@ func answerReads(c net.Conn, n int) {
 	}
 }
 
-// echo sends back what it reads into a buffer of that size.
+// echo sends back what it reads, with a buffer of size bytes.
 func echo(c net.Conn, size int) {
 	buf := make([]byte, size)
 	for {
@@ -127,9 +123,8 @@ func echo(c net.Conn, size int) {
 	}
 }
 
-// echoLease is echo without a buffer of its own, for netring's connections. Its frame
-// is kept small: 40 bytes more make most goroutines' stacks 4 KiB instead of 2, and an
-// idle connection a third larger.
+// echoLease is echo for netring's connections, without its own buffer. Its frame must stay small:
+// a slightly larger one doubles the stacks of most goroutines.
 func echoLease(nc net.Conn) {
 	c := nc.(*netring.Conn)
 	for {
@@ -145,8 +140,8 @@ func echoLease(nc net.Conn) {
 	}
 }
 
-// hub sends each message that it gets from a connection to all others, one after
-// the other, on the goroutine that received it.
+// hub sends each message of a connection to all others, in turn, on the goroutine that received
+// the message.
 type hub struct {
 	mu    sync.RWMutex
 	conns []net.Conn
@@ -174,14 +169,13 @@ func (h *hub) serve(c net.Conn) {
 		h.mu.RLock()
 		for _, to := range h.conns {
 			if to != c {
-				_, _ = to.Write(msg) // whoever has gone is removed by the goroutine that reads from it
+				_, _ = to.Write(msg) // if it fails, the goroutine that reads from the connection removes it
 			}
 		}
 		h.mu.RUnlock()
 	}
 }
 
-// source sends load.StreamSize bytes.
 func source(c net.Conn) {
 	p := load.Pattern()
 	for range load.StreamSize / load.PatternSize {
@@ -191,8 +185,8 @@ func source(c net.Conn) {
 	}
 }
 
-// sink receives until the peer half-closes, and answers with how much that was. It
-// looks at the beginning of each piece only, so as to measure receiving.
+// sink receives until the client half-closes, and answers with the number of bytes. It checks only
+// the beginning of each piece, as the workload measures receiving.
 func sink(c net.Conn) {
 	p := load.Pattern()
 	p = append(p, p[:16]...)
@@ -212,7 +206,7 @@ func sink(c net.Conn) {
 			return
 		}
 	}
-	// If this fails, the load generator misses its answer.
+	// If this fails, the load generator reports that the answer is missing.
 	_, _ = c.Write(binary.LittleEndian.AppendUint64(nil, count))
 }
 
@@ -220,14 +214,14 @@ func sink(c net.Conn) {
 func sendFile(c net.Conn, name string) {
 	f, err := os.Open(name)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench: file server:", err)
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		return
 	}
 	defer f.Close()
 	_, _ = io.Copy(c, f)
 }
 
-// serveProxy takes connections in pairs and copies from the first to the second.
+// serveProxy accepts connections in pairs and copies from the first to the second.
 func serveProxy(ln net.Listener) error {
 	for {
 		src, err := ln.Accept()

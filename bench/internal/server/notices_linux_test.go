@@ -12,10 +12,10 @@ import (
 	"github.com/netring-go/netring/bench/internal/load"
 )
 
-// forgery changes what a connection writes. before is how many bytes were written before p.
+// forgery changes p, which a connection writes after before bytes.
 type forgery func(p []byte, before int) []byte
 
-// forger is a connection whose writes are changed on the way.
+// forger is a connection that writes what forge returns.
 type forger struct {
 	net.Conn
 	forge   forgery
@@ -40,8 +40,7 @@ func (l forgedListener) Accept() (net.Conn, error) {
 	return &forger{Conn: c, forge: l.forge}, err
 }
 
-// try runs a job against a server in this process, over connections whose writes are
-// forged.
+// try runs a job against a server in this process, over forgers.
 func try(t *testing.T, job load.Job, serve func(net.Listener) error, forge forgery) (load.Result, error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,10 +58,9 @@ func try(t *testing.T, job load.Job, serve func(net.Listener) error, forge forge
 	return job.Run()
 }
 
-// TestLoadGeneratorNotices runs jobs against servers that answer wrongly after a while.
+// TestLoadGeneratorNotices runs jobs against servers whose answers become wrong.
 func TestLoadGeneratorNotices(t *testing.T) {
-	// flipAt changes a byte of each piece that is sent after so many bytes: the one at
-	// the index, or the last.
+	// flipAt changes the byte at index, or the last, of each piece after so many bytes.
 	flipAt := func(index, after int) forgery {
 		return func(p []byte, before int) []byte {
 			if before >= after {
@@ -118,8 +116,8 @@ func TestLoadGeneratorNotices(t *testing.T) {
 	}
 }
 
-// TestPacedLatency has a server that takes five times as long for a request as there
-// is between two of them: a latency counts from when its request was due.
+// TestPacedLatency has requests due five times as often as the server answers: their latencies count
+// from when they were due.
 func TestPacedLatency(t *testing.T) {
 	const each = 5 * time.Millisecond
 	slow := func(p []byte, _ int) []byte {
@@ -131,7 +129,7 @@ func TestPacedLatency(t *testing.T) {
 		t.Fatal(err)
 	}
 	if res.P50 < 2*each {
-		t.Errorf("a median of %v, where each request takes %v and waits for its predecessors", res.P50, each)
+		t.Errorf("the median is %v, but each request takes %v and waits for the requests before it", res.P50, each)
 	}
 	if most := int64(res.Elapsed/each) + 1; res.Requests > most {
 		t.Errorf("%d requests in %v, %v each", res.Requests, res.Elapsed, each)

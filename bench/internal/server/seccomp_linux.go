@@ -11,13 +11,11 @@ import (
 	"github.com/netring-go/netring/internal/seccomp"
 )
 
-// seccompProfile is the profile of the servers behind a filter: Docker's
-// default with io_uring admitted.
+// seccompProfile is Docker's default profile, except that it allows io_uring.
 const seccompProfile = "../docs/seccomp/netring.json"
 
-// installSeccomp puts this process behind a filter with the calls of the profile,
-// in their order, as a container runtime does. Conditions on arguments are left
-// out: no call that a server makes over and over has any.
+// installSeccomp installs a filter with the calls of the profile in their order, as a container
+// runtime does. It ignores conditions on arguments: they concern no call that a server repeats.
 func installSeccomp() error {
 	b, err := os.ReadFile(seccompProfile)
 	if err != nil {
@@ -40,14 +38,15 @@ func installSeccomp() error {
 	var rules []seccomp.Rule
 	for _, s := range profile.Syscalls {
 		for _, name := range s.Names {
-			// The profile names calls of other architectures, too.
+			// The profile also has calls of other architectures.
 			if nr, ok := this.SyscallNames[name]; ok && s.Action == "SCMP_ACT_ALLOW" {
 				rules = append(rules, seccomp.Rule{Call: uint32(nr), Action: seccomp.Allow})
 			}
 		}
 	}
 	if profile.DefaultAction != "SCMP_ACT_ERRNO" || len(rules) < 200 {
-		return fmt.Errorf("%s: the default action is %q, and %d calls of this architecture are allowed", seccompProfile, profile.DefaultAction, len(rules))
+		return fmt.Errorf("%s allows %d calls of this architecture and has the default action %q; use a profile with at least 200 and SCMP_ACT_ERRNO",
+			seccompProfile, len(rules), profile.DefaultAction)
 	}
 	return seccomp.Install(rules, seccomp.Errno(unix.EPERM))
 }

@@ -1,25 +1,32 @@
-// Package server has the servers that the benchmark measures: net/http, echo and so
-// on, on package net and on netring.
+// Package server has the servers that the benchmark measures: net/http, echo and others, on
+// package net and on netring.
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
 
 	"github.com/netring-go/netring"
 	"github.com/netring-go/netring/bench/internal/child"
+	"github.com/netring-go/netring/bench/internal/report"
 	"github.com/netring-go/netring/bench/modes"
 )
 
 // The kinds of servers.
 const (
 	HTTP      = "http"
-	HTTPClose = "http-close" // answers a request on each connection, without net/http
-	HTTPRaw   = "http-raw"   // answers whatever it reads, without net/http
+	HTTPClose = "http-close" // answers one read on each connection, without net/http
+	HTTPRaw   = "http-raw"   // answers every read, without net/http
 	Work      = "http-work"
 	LightWork = "http-light-work"
 	HTTPS     = "https"
@@ -27,13 +34,13 @@ const (
 	GRPC      = "grpc"
 	Echo      = "echo"
 	Read      = "echo-4k"    // has a buffer of 4 KiB for each connection
-	Lease     = "echo-lease" // has none, for netring's connections
+	Lease     = "echo-lease" // waits in ReadLease, for netring's connections
 	Broadcast = "broadcast"
 	File      = "file"
 	Proxy     = "proxy"
 	Source    = "source"
 	Sink      = "sink"
-	Mode      = "mode" // one of package modes, on no stack
+	Mode      = "mode" // a server of package modes, which uses no stack
 )
 
 // Config says what a server's process does.
@@ -44,21 +51,18 @@ type Config struct {
 	Seccomp   bool   `json:",omitempty"` // behind a filter like a container's
 	Reactors  int    `json:",omitempty"` // of each Poller; 0: one for each P
 	Pollers   int    `json:",omitempty"` // 0: one
-	Listeners int    `json:",omitempty"` // on each Poller; 0: one. More than one in all share the port with SO_REUSEPORT
+	Listeners int    `json:",omitempty"` // on each Poller, 0: one; several listeners share the port with SO_REUSEPORT
 	File      string `json:",omitempty"` // what a File server sends
 	Mode      string `json:",omitempty"` // of a Mode server
 }
 
-// String is c in JSON.
+// String returns c in JSON.
 func (c Config) String() string {
-	b, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // it has nothing that JSON does not
-	}
+	b, _ := json.Marshal(c) // cannot fail: JSON has all of c's types
 	return string(b)
 }
 
-// server is a server that runs.
+// server is a running server.
 type server struct {
 	cfg       Config
 	pollers   []*netring.Poller
@@ -66,8 +70,8 @@ type server struct {
 	failed    chan error
 }
 
-// Run is the main function of a server's process, see package child: the requests on
-// in are SnapshotRequests.
+// Run is the main function of a server's process. The requests on in are SnapshotRequests; see
+// package child.
 func Run(config string, in io.Reader, out io.Writer) error {
 	var cfg Config
 	if err := json.Unmarshal([]byte(config), &cfg); err != nil {
@@ -97,7 +101,7 @@ func (s *server) start() (port int, err error) {
 	}
 	serve, ok := serves[s.cfg.Kind]
 	if !ok {
-		return 0, fmt.Errorf("unknown kind of server %q", s.cfg.Kind)
+		return 0, fmt.Errorf("the kind of server is %q; use a constant of package server", s.cfg.Kind)
 	}
 	for range max(s.cfg.Pollers, 1) {
 		st, err := s.newStack()
@@ -118,7 +122,7 @@ func (s *server) start() (port int, err error) {
 	return port, nil
 }
 
-// serves is how each kind serves what a listener accepts, until that fails.
+// serves has the function of each kind, which serves a listener's connections until Accept fails.
 var serves = map[string]func(s *server, st stack, ln net.Listener) error{
 	HTTP:      func(_ *server, _ stack, ln net.Listener) error { return serveHTTP(ln) },
 	Work:      func(_ *server, _ stack, ln net.Listener) error { return serveWork(ln, 128<<10) },
@@ -134,13 +138,61 @@ var serves = map[string]func(s *server, st stack, ln net.Listener) error{
 	Lease:     conns(echoLease),
 	Source:    conns(source),
 	Sink:      conns(sink),
-	Broadcast: func(_ *server, _ stack, ln net.Listener) error { return serve(ln, new(hub).serve) },
+	Broadcast: conns(new(hub).serve),
 	File: func(s *server, _ stack, ln net.Listener) error {
 		return serve(ln, func(c net.Conn) { sendFile(c, s.cfg.File) })
 	},
 }
 
-// conns is a kind that does the same with each connection.
+// conns returns the function of a kind that runs f on each connection.
 func conns(f func(net.Conn)) func(*server, stack, net.Listener) error {
 	return func(_ *server, _ stack, ln net.Listener) error { return serve(ln, f) }
+}
+
+// SnapshotRequest asks a server for its counters.
+type SnapshotRequest struct {
+	Memory   bool // also for memory, after a garbage collection that gives free memory back
+	Reactors int  // makes a Poller with so many reactors before
+}
+
+// snapshot answers a request.
+func (s *server) snapshot(r SnapshotRequest) (c report.Counters, err error) {
+	if r.Reactors > 0 {
+		p, err := netring.NewPoller(netring.Config{Engine: engines[s.cfg.Stack], Reactors: r.Reactors})
+		if err != nil {
+			return c, err
+		}
+		s.pollers = append(s.pollers, p)
+	}
+	for _, p := range s.pollers {
+		st := p.Stats()
+		c.Batches += st.Batches
+		c.Ops += st.Ops
+	}
+	for _, l := range s.listeners {
+		c.Accepted = append(c.Accepted, l.n.Load())
+	}
+	waited := []metrics.Sample{{Name: "/sync/mutex/wait/total:seconds"}}
+	metrics.Read(waited)
+	c.Waited = time.Duration(waited[0].Value.Float64() * float64(time.Second))
+	if !r.Memory {
+		return c, nil
+	}
+	debug.FreeOSMemory()
+	var ms runtime.MemStats
+	runtime.ReadMemStats(&ms)
+	c.Heap, c.Stack, c.Goroutines = int64(ms.HeapAlloc), int64(ms.StackInuse), int64(runtime.NumGoroutine())
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return c, err
+	}
+	c.Descriptors = int64(len(fds))
+	maps, err := os.ReadFile("/proc/self/smaps_rollup")
+	if err != nil {
+		return c, err
+	}
+	_, rss, _ := bytes.Cut(maps, []byte("\nRss:"))
+	_, err = fmt.Sscan(string(rss), &c.Resident)
+	c.Resident <<= 10
+	return c, err
 }

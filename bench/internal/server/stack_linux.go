@@ -13,10 +13,7 @@ import (
 	"github.com/netring-go/netring"
 )
 
-// writeBuffer is the size of the write buffers of servers that coalesce writes.
-const writeBuffer = 64 << 10
-
-// engines are the stacks that are netring.
+// engines are the stacks of netring.
 var engines = map[string]netring.Engine{"uring": netring.EngineURing, "syscall": netring.EngineSyscall}
 
 // stack is an implementation of package net's listeners and connections.
@@ -27,8 +24,7 @@ type stack struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// newStack returns the stack that the server is configured to use, with a Poller of its
-// own if it takes one.
+// newStack returns the configured stack. A stack of netring has its own Poller.
 func (s *server) newStack() (stack, error) {
 	var control func(_, _ string, c syscall.RawConn) error
 	if s.cfg.Pollers > 1 || s.cfg.Listeners > 1 {
@@ -39,7 +35,7 @@ func (s *server) newStack() (stack, error) {
 	}
 	engine, ok := engines[s.cfg.Stack]
 	if !ok {
-		return stack{}, fmt.Errorf("unknown stack %q", s.cfg.Stack)
+		return stack{}, fmt.Errorf("the stack is %q; use net, uring or syscall", s.cfg.Stack)
 	}
 	p, err := netring.NewPoller(netring.Config{Engine: engine, Reactors: s.cfg.Reactors})
 	if err != nil {
@@ -48,12 +44,12 @@ func (s *server) newStack() (stack, error) {
 	s.pollers = append(s.pollers, p)
 	lc := &netring.ListenConfig{Poller: p, Control: control}
 	if s.cfg.Coalesce {
-		lc.WriteBuffer = writeBuffer
+		lc.WriteBuffer = 64 << 10
 	}
 	return stack{lc, (&netring.Dialer{Poller: p}).DialContext}, nil
 }
 
-// reusePort is a Control function.
+// reusePort is a Control function that sets SO_REUSEPORT.
 func reusePort(_, _ string, c syscall.RawConn) error {
 	var err error
 	ctlErr := c.Control(func(fd uintptr) {
