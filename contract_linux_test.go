@@ -22,8 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests TestRowNN… are named after the rows of the list of promises that a
-// stand-in for *net.TCPConn and *net.TCPListener keeps.
+// The tests TestRowNN… check the rows of docs/contract.md.
 
 // child runs this test binary again, to run only the test t, which tells by
 // isChild that it is the child. args are passed in the environment.
