@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,15 +16,24 @@ import (
 	"testing"
 )
 
+// checkout skips the test where the repository's other modules are missing, as in the
+// module cache.
+func checkout(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(filepath.FromSlash("bench/go.mod")); err != nil {
+		t.Skipf("this is not a checkout of the repository: %v", err)
+	}
+}
+
 // goFiles returns the paths of the repository's Go files, with slashes.
 func goFiles(t *testing.T) (paths []string) {
 	t.Helper()
-	must(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	must(t, filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() == ".git" {
 			return filepath.SkipDir
 		}
-		if err == nil && strings.HasSuffix(path, ".go") {
-			paths = append(paths, filepath.ToSlash(path))
+		if err == nil && strings.HasSuffix(name, ".go") {
+			paths = append(paths, filepath.ToSlash(name))
 		}
 		return err
 	}))
@@ -42,11 +52,11 @@ func read(t *testing.T, name string) string {
 func tests(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, path := range goFiles(t) {
-		if !strings.HasSuffix(path, "_test.go") {
+	for _, name := range goFiles(t) {
+		if !strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(path), nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(name), nil, parser.SkipObjectResolution)
 		must(t, err)
 		for _, d := range f.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") {
@@ -106,6 +116,137 @@ func TestContractRows(t *testing.T) {
 		must(t, err)
 		if inRow[name] != n {
 			t.Errorf("%s does not stand in row %d of docs/contract.md", name, n)
+		}
+	}
+}
+
+// cells returns the cells of a line of a Markdown table, nil if line is none.
+func cells(line string) (cells []string) {
+	inner, ok := strings.CutPrefix(strings.TrimSpace(line), "|")
+	if !ok {
+		return nil
+	}
+	for _, cell := range strings.Split(strings.TrimSuffix(inner, "|"), "|") {
+		cells = append(cells, strings.TrimSpace(cell))
+	}
+	return cells
+}
+
+// rateRatios returns the ratios of requests/s to net in bench/RESULTS.md by setting, then
+// by workload and server.
+func rateRatios(t *testing.T) map[string]map[[2]string]string {
+	t.Helper()
+	ratios := map[string]map[[2]string]string{}
+	var setting string
+	for line := range strings.Lines(read(t, "bench/RESULTS.md")) {
+		if title, ok := strings.CutPrefix(line, "#"); ok {
+			setting, ok = strings.CutSuffix(strings.Trim(title, "# \n"), ": Throughput and CPU time")
+			if !ok {
+				setting = ""
+			}
+			continue
+		}
+		row := cells(line)
+		if setting == "" || len(row) < 4 {
+			continue
+		}
+		if ratios[setting] == nil {
+			ratios[setting] = map[[2]string]string{}
+			if row[0] != "workload" || row[1] != "server" || row[2] != "requests/s" || row[3] != "÷ net" {
+				t.Fatalf("the table %q of bench/RESULTS.md has the columns %q", setting, row)
+			}
+		}
+		ratios[setting][[2]string{row[0], row[1]}] = row[3]
+	}
+	return ratios
+}
+
+var (
+	fenced  = regexp.MustCompile("(?s)```.*?```")
+	version = regexp.MustCompile(`(Go|Linux) \d+\.\d+`)
+	figure  = regexp.MustCompile(`\d+\.\d+`)
+)
+
+// The README quotes figures in one table, and bench/RESULTS.md has the same figures for
+// the same workload, server and setting.
+func TestReadmeFigures(t *testing.T) {
+	checkout(t)
+	const most = 6 // that the README may quote
+	ratios := rateRatios(t)
+	var head []string
+	quoted := 0
+	for line := range strings.Lines(fenced.ReplaceAllString(read(t, "README.md"), "")) {
+		row := cells(line)
+		if len(row) > 2 && row[0] == "workload" && row[1] == "server" {
+			head = row
+			continue
+		}
+		if row == nil {
+			head = nil
+		}
+		if head == nil {
+			for _, f := range figure.FindAllString(version.ReplaceAllString(line, ""), -1) {
+				t.Errorf("README.md has the figure %s outside its table: %s", f, line)
+			}
+			continue
+		}
+		for i := 2; i < len(row) && strings.Trim(row[i], "-:") != ""; i++ {
+			quoted++
+			if want, ok := ratios[head[i]][[2]string{row[0], row[1]}]; !ok || row[i] != want {
+				t.Errorf("README.md has %s for %q, %s, %s; bench/RESULTS.md has %q", row[i], row[0], row[1], head[i], want)
+			}
+		}
+	}
+	if quoted == 0 || quoted > most {
+		t.Errorf("README.md quotes %d figures; quote 1 to %d", quoted, most)
+	}
+}
+
+var (
+	link   = regexp.MustCompile(`\]\(([^)#]*)[^)]*\)`)
+	goFile = regexp.MustCompile("`([\\w./*-]+\\.go)`")
+)
+
+// documents returns the paths of the documents for readers.
+func documents(t *testing.T) []string {
+	t.Helper()
+	docs, err := filepath.Glob(filepath.FromSlash("docs/*.md"))
+	must(t, err)
+	for i := range docs {
+		docs[i] = filepath.ToSlash(docs[i])
+	}
+	return append(docs, "README.md", "ARCHITECTURE.md", "CHANGELOG.md")
+}
+
+// Links lead to files that exist, and the Go files that documents name exist.
+func TestDocumentsName(t *testing.T) {
+	checkout(t)
+	files := goFiles(t)
+	exists := func(pattern string) bool {
+		return slices.ContainsFunc(files, func(file string) bool {
+			if !strings.Contains(pattern, "/") {
+				file = path.Base(file)
+			}
+			ok, err := path.Match(pattern, file)
+			must(t, err)
+			return ok
+		})
+	}
+	for _, doc := range documents(t) {
+		text := read(t, doc)
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			target := m[1]
+			if target == "" || strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.FromSlash(path.Join(path.Dir(doc), target))); err != nil {
+				t.Errorf("%s has a link to %s: %v", doc, target, err)
+			}
+		}
+		for _, m := range goFile.FindAllStringSubmatch(text, -1) {
+			if !exists(m[1]) {
+				t.Errorf("%s names %s, which does not exist", doc, m[1])
+			}
 		}
 	}
 }
