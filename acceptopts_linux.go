@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socketOptions are the options of a listener's connections. Linux copies them from
-// the listening socket to the sockets it accepts, so setting them once is enough.
+// socketOptions are the options of a listener's connections. Linux copies the options
+// from the listening socket to accepted sockets, so setting them once is enough.
 type socketOptions struct {
 	protocol int // the listener's SO_PROTOCOL; 0 for a unix socket
 	opts     []sockopt
@@ -38,8 +38,8 @@ func listenerOptions(sysfd int, lc *ListenConfig) (socketOptions, error) {
 	return socketOptions{protocol, opts}, nil
 }
 
-// apply sets the options and reports whether all of them could be set. Like
-// package net, netring serves a connection even if setting an option fails.
+// apply sets the options and reports whether it set all of them. Like package net,
+// netring serves a connection even if setting an option fails.
 func (s socketOptions) apply(sysfd int) bool {
 	all := true
 	for _, o := range s.opts {

@@ -25,8 +25,8 @@ func netAddr(a engine.SockAddr) net.Addr {
 	return nil
 }
 
-// zoneName is the name of an IPv6 scope: the interface's name, or the scope's number
-// if there is no such interface.
+// zoneName returns the name of an IPv6 scope: the interface's name, or the scope's
+// number if the interface does not exist.
 func zoneName(scope uint32) string {
 	if scope == 0 {
 		return ""
@@ -37,7 +37,7 @@ func zoneName(scope uint32) string {
 	return strconv.FormatUint(uint64(scope), 10)
 }
 
-// localAddr asks the kernel for a socket's own address.
+// localAddr returns a socket's own address. It wraps getsockname(2).
 func localAddr(sysfd int) (net.Addr, error) {
 	a, err := engine.LocalAddr(sysfd)
 	if err != nil {

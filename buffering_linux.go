@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// Flush waits until the kernel has taken everything that was written. Without a write
-// buffer there is nothing to wait for, see [Config].WriteBuffer. The write deadline
-// applies. Its errors are those of Write.
+// Flush waits until the kernel has taken everything that was written, or until the
+// write deadline. Without a write buffer, see [Config].WriteBuffer, Flush does not
+// wait. Its errors are those of Write.
 func (c *Conn) Flush() error {
 	if !c.ok() {
 		return syscall.EINVAL
@@ -21,8 +21,8 @@ func (c *Conn) Flush() error {
 }
 
 // SetWriteBuffering sets the size of the connection's write buffer: 512 bytes to
-// 16 MiB, or 0 for none, see [Config].WriteBuffer. It first sends what is buffered;
-// the write deadline applies. Its errors have Op "set".
+// 16 MiB, or 0 for none, see [Config].WriteBuffer. SetWriteBuffering first sends what
+// is buffered, or fails at the write deadline. Its errors have Op "set".
 func (c *Conn) SetWriteBuffering(bytes int) error {
 	if !c.ok() {
 		return syscall.EINVAL

@@ -8,41 +8,41 @@ import (
 // Config configures a [Poller]. Its zero value is right for most programs. Outside
 // Linux, only Engine and BufferSize have an effect; the other fields are checked.
 type Config struct {
-	// Engine is how operations reach the kernel. If it is EngineURing and io_uring is
-	// unavailable, NewPoller fails. The environment variable NETRING_ENGINE takes
-	// precedence.
+	// Engine is how operations reach the kernel. With EngineURing, NewPoller fails if
+	// io_uring is unavailable. The environment variable NETRING_ENGINE takes precedence.
 	Engine Engine
 
 	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P (see
-	// runtime.GOMAXPROCS), but at most one for each CPU (see runtime.NumCPU): reactors
-	// that share a CPU have fewer operations per batch. If GOMAXPROCS grows, the next
-	// Listen or Dial adds reactors.
+	// runtime.GOMAXPROCS), but at most one for each CPU (see runtime.NumCPU), because
+	// reactors that share a CPU have fewer operations per batch. If GOMAXPROCS grows, the
+	// next Listen or Dial adds reactors.
 	Reactors int
 
 	// Buffers is the number of receive buffers that a reactor's connections share
 	// for reads of less than 512 bytes: a power of two up to 32768. 0 means 256.
-	// When all are taken, reads go straight to the caller's memory.
+	// When all buffers are in use, reads go straight to the caller's memory.
 	Buffers int
 
-	// BufferSize is the size of those buffers in bytes, 512 to 1 MiB. 0 means 16384.
-	// The kernel commits memory only as buffers are first used.
+	// BufferSize is the size in bytes of each shared buffer, 512 to 1 MiB. 0 means 16384.
+	// The kernel commits a buffer's memory on its first use.
 	BufferSize int
 
-	// WriteBuffer, if not 0, makes connections coalesce their writes: a Write of fewer
-	// bytes than this copies them and returns. Everything written since the reactor's
-	// last batch leaves in one operation. WriteBuffer is 512 bytes to 16 MiB, and also
-	// the most that a connection buffers: a Write that finds the buffer full waits for
-	// room, until the write deadline. The next Write, Flush or Close reports a send that
-	// failed.
+	// WriteBuffer is the size in bytes of each connection's write buffer, 512 to 16 MiB.
+	// 0 means none. With a write buffer, connections coalesce their writes: a Write of
+	// fewer bytes than WriteBuffer copies them and returns. Everything written since the
+	// reactor's last batch leaves in one operation. A Write that finds the buffer full
+	// waits for room, until the write deadline. The next Write, Flush or Close reports a
+	// send that failed.
 	//
-	// Close sends what is buffered. If the peer does not take it at once, Close returns
-	// and the rest is sent in the background: for up to 5 s, until the write deadline,
-	// or until the Poller is closed. CloseWrite, ReadFrom, File, Detach and SyscallConn's
-	// Write wait until the buffer is sent, or fail at the write deadline.
+	// Close sends what is buffered. If the socket does not take everything at once, Close
+	// returns and netring sends the rest in the background: for up to 5 s, until the
+	// write deadline, or until the Poller is closed. CloseWrite, ReadFrom, File, Detach
+	// and SyscallConn's Write wait until the buffer is sent, or fail at the write
+	// deadline.
 	//
 	// A write buffer pays off where a connection makes many small writes: pipelined
 	// requests, broadcasts. A ListenConfig or Dialer can have its own size. Outside
-	// Linux, a Write always returns when the kernel has taken its bytes.
+	// Linux, a Write never buffers.
 	WriteBuffer int
 }
 
@@ -58,12 +58,12 @@ const (
 	maxWriteBuffer = 16 << 20
 )
 
-// defaultReactors is the number of reactors for Config.Reactors 0.
+// defaultReactors returns the number of reactors for Config.Reactors 0.
 func defaultReactors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU(), maxReactors) }
 
 // withDefaults returns the configuration with zero fields filled in and the engine
-// that the environment asks for. It fails if a field is out of range. The limits of
-// the buffers are those of package bufring.
+// that the environment asks for. It fails if a field is out of range. Package bufring
+// sets the limits of Buffers and BufferSize.
 func (c Config) withDefaults() (_ Config, err error) {
 	if !c.Engine.known() {
 		return c, fmt.Errorf("netring: Config.Engine is %v; use EngineAuto, EngineURing, EngineSyscall or EngineNet", c.Engine)
@@ -96,8 +96,8 @@ func (c Config) withDefaults() (_ Config, err error) {
 	return c, nil
 }
 
-// writeBuffer returns the write buffer of a connection whose listener or dialer asks
-// for own bytes in the named field.
+// writeBuffer returns the size of a connection's write buffer. own is the value of the
+// named field of the connection's listener or dialer.
 func (c Config) writeBuffer(field string, own int) (int, error) {
 	switch {
 	case own == 0:
@@ -112,7 +112,7 @@ func (c Config) writeBuffer(field string, own int) (int, error) {
 
 func validWriteBuffer(bytes int) bool { return bytes >= minWriteBuffer && bytes <= maxWriteBuffer }
 
-// writeBufferingError is the error of SetWriteBuffering for a size that it refuses.
+// writeBufferingError returns SetWriteBuffering's error for a size out of range.
 func writeBufferingError(bytes int) error {
 	return fmt.Errorf("netring: SetWriteBuffering: the size is %d; use 0 for none, or %d to %d bytes", bytes, minWriteBuffer, maxWriteBuffer)
 }

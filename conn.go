@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// stream is what *net.TCPConn and *net.UnixConn have in common.
+// stream has the methods that *net.TCPConn and *net.UnixConn share.
 type stream interface {
 	net.Conn
 	syscall.Conn
@@ -30,8 +30,8 @@ var (
 	_ io.WriterTo   = (*portableConn)(nil)
 )
 
-// portableConn is Conn on top of package net. Outside Linux, Conn embeds it; on
-// Linux, only tests use it.
+// portableConn is Conn on top of package net. Outside Linux, Conn embeds portableConn.
+// On Linux, only tests use it.
 type portableConn struct {
 	std     stream
 	tcp     *net.TCPConn // std as a TCP connection, nil if it is a unix connection
@@ -39,16 +39,16 @@ type portableConn struct {
 	poller  *portablePoller
 	cleanup runtime.Cleanup
 
-	// Every call holds one of calls for reading, and package net orders the calls of one
-	// kind. Detach holds all of calls for writing: it waits for the calls under way. A
-	// call must not make another one while it holds its lock, since a Detach that waits
-	// in between would block both.
+	// A call holds the lock of its kind for reading; package net orders the calls of one
+	// kind. Detach holds all locks for writing, so it waits for the calls under way. A
+	// call that holds its lock must not make another call: a Detach that waits between
+	// the two would block both.
 	calls    [callKinds]sync.RWMutex
 	detached bool // guarded by any of calls
 }
 
-// callKind is the kind of a call, in the order in which Detach waits for them. Control
-// calls come last, so that Close can end the others meanwhile.
+// callKind is the kind of a call. Detach waits for the kinds in this order. Control
+// calls come last, so that Close can end the others while Detach waits.
 type callKind int
 
 const (
@@ -58,10 +58,10 @@ const (
 	callKinds
 )
 
-// init makes c a connection of p that wraps std. On failure the caller still owns
+// init makes c a connection of p that wraps std. On failure, the caller still owns
 // std.
 func (c *portableConn) init(p *portablePoller, network string, std net.Conn) error {
-	s := std.(stream) // networkError admits no other
+	s := std.(stream) // networkError admits no other type
 	if err := p.add(s); err != nil {
 		return err
 	}
@@ -74,21 +74,21 @@ func (c *portableConn) init(p *portablePoller, network string, std net.Conn) err
 
 func (c *portableConn) ok() bool { return c != nil && c.std != nil }
 
-// call runs f as a call of the given kind. If c is detached, it returns an error of
-// the operation op.
+// call runs f as a call of the given kind. If c is detached, call returns an error
+// with Op op.
 func (c *portableConn) call(kind callKind, op string, f func() error) error {
 	if !c.ok() {
 		return syscall.EINVAL
 	}
 	c.calls[kind].RLock()
-	defer c.calls[kind].RUnlock() // refers to c, so its cleanup does not run during f
+	defer c.calls[kind].RUnlock() // refers to c, so c's cleanup does not run during f
 	if c.detached {
 		return c.opError(op, net.ErrClosed)
 	}
 	return f()
 }
 
-// opError wraps an error in the shape that package net gives it.
+// opError wraps err as package net does. It returns nil for nil.
 func (c *portableConn) opError(op string, err error) error {
 	if err == nil {
 		return nil
@@ -109,9 +109,9 @@ func (c *portableConn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Write implements net.Conn. It returns when the kernel has taken all of p, or
-// with an error and the number of bytes that the kernel took before. Outside Linux, it
-// never buffers, whatever [Config].WriteBuffer is.
+// Write implements net.Conn. It returns when the kernel has taken all of p. On
+// failure, it returns an error and the number of bytes that the kernel has taken.
+// Outside Linux, Write never buffers, whatever [Config].WriteBuffer is.
 func (c *portableConn) Write(p []byte) (n int, err error) {
 	err = c.call(callWrite, "write", func() (err error) {
 		n, err = c.std.Write(p)
@@ -120,10 +120,9 @@ func (c *portableConn) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Writev writes all pieces, in order, as one Write: no other write comes in between,
-// and they leave with as few system calls as net.Buffers needs. Writev does not change
-// bufs. It returns the number of bytes written and, if that is not all, an error like
-// Write's.
+// Writev writes all pieces, in order, as one Write: no other write comes in between.
+// It makes as few system calls as net.Buffers does, and does not change bufs. Writev
+// returns the number of bytes written and, unless it wrote all, an error like Write's.
 func (c *portableConn) Writev(bufs [][]byte) (n int64, err error) {
 	err = c.call(callWrite, "writev", func() (err error) {
 		pieces := append(net.Buffers(nil), bufs...) // WriteTo consumes them
@@ -134,8 +133,8 @@ func (c *portableConn) Writev(bufs [][]byte) (n int64, err error) {
 }
 
 // Flush waits until the kernel has taken everything that was written. Outside Linux,
-// nothing is buffered, so Flush only fails where a Write would: after Close, or if the
-// write deadline has passed. Its errors are those of Write.
+// nothing is buffered, so Flush does not wait. It fails like a Write: after Close, or
+// if the write deadline has passed.
 func (c *portableConn) Flush() error {
 	return c.call(callWrite, "write", func() error {
 		rc, err := c.std.SyscallConn()
@@ -147,8 +146,8 @@ func (c *portableConn) Flush() error {
 }
 
 // SetWriteBuffering sets the size of the connection's write buffer: 512 bytes to
-// 16 MiB, or 0 for none, see [Config].WriteBuffer. Outside Linux, it only checks the
-// size, since a Write never buffers. Its errors have Op "set".
+// 16 MiB, or 0 for none, see [Config].WriteBuffer. Outside Linux, a Write never
+// buffers, so SetWriteBuffering only checks the size. Its errors have Op "set".
 func (c *portableConn) SetWriteBuffering(bytes int) error {
 	return c.call(callControl, "set", func() error {
 		if bytes != 0 && !validWriteBuffer(bytes) {
@@ -197,8 +196,9 @@ func (c *portableConn) RemoteAddr() net.Addr {
 	return c.std.RemoteAddr()
 }
 
-// SetDeadline implements net.Conn. It applies to calls under way, too: a deadline in
-// the past ends a Read or Write that waits. A Read that times out loses no byte.
+// SetDeadline implements net.Conn. The deadline also applies to calls under way: a
+// deadline in the past ends a Read or Write that waits. A Read that times out loses no
+// byte.
 func (c *portableConn) SetDeadline(t time.Time) error {
 	return c.call(callControl, "set", func() error { return c.std.SetDeadline(t) })
 }
@@ -226,8 +226,8 @@ func (c *portableConn) CloseWrite() error {
 	return c.call(callControl, "close", func() error { return c.std.CloseWrite() })
 }
 
-// Unread returns the number of bytes that the connection received ahead of a read
-// of less than 512 bytes. Outside Linux, it is 0: nothing is received ahead.
+// Unread returns the number of bytes that the connection received beyond a read of
+// less than 512 bytes. Outside Linux, nothing is received ahead, so Unread returns 0.
 func (c *portableConn) Unread() int { return 0 }
 
 // SyscallConn implements syscall.Conn. The raw connection is package net's.
@@ -239,9 +239,9 @@ func (c *portableConn) SyscallConn() (rc syscall.RawConn, err error) {
 	return rc, err
 }
 
-// File returns a duplicate of the connection's descriptor; closing one does not
-// affect the other. The caller must close the File. It fails on Windows, as package
-// net's does.
+// File returns a duplicate of the connection's descriptor. The caller must close the
+// File; that does not close the connection. On Windows, File fails, like package
+// net's.
 func (c *portableConn) File() (f *os.File, err error) {
 	err = c.call(callControl, "file", func() (err error) {
 		f, err = c.std.File()
@@ -250,9 +250,9 @@ func (c *portableConn) File() (f *os.File, err error) {
 	return f, err
 }
 
-// Detach returns the connection as one of package net's, for code that needs a
-// *net.TCPConn. The caller must close that; c is closed, and deadlines are not
-// taken over. Detach waits for calls under way.
+// Detach turns the connection into a *net.TCPConn, for code that needs one. The caller
+// must close the returned connection, which has no deadlines. c is closed. Detach
+// waits for calls under way.
 func (c *portableConn) Detach() (*net.TCPConn, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL

@@ -27,17 +27,17 @@ type Conn struct {
 	cleanup      runtime.Cleanup
 }
 
-// newConn makes a Conn of the connected socket sysfd on p, which has been acquired
-// for it, with a write buffer of the given size. On failure the caller still
-// owns both.
+// newConn makes a Conn of the connected socket sysfd on p, with a write buffer of the
+// given size. The caller has acquired p for the Conn. On failure, the caller still owns
+// sysfd and the use of p.
 func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Addr, buffer int) (*Conn, error) {
 	fd, err := p.place().NewFD(sysfd, tcp)
 	if err != nil {
 		return nil, err
 	}
 	if buffer > 0 {
-		// Nothing is buffered yet, so this fails only if the Poller is closed already. Then
-		// every other call fails, too.
+		// Nothing is buffered yet, so this fails only if the Poller is closed. Then every
+		// other call fails, too.
 		_ = fd.SetWriteBuffering(buffer)
 	}
 	c := &Conn{fd: fd, poller: p, net: network, laddr: laddr, raddr: raddr}
@@ -45,13 +45,13 @@ func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Ad
 	return c, nil
 }
 
-// orphan is what it takes to close a Conn that became unreachable.
+// orphan is what closing an unreachable Conn needs.
 type orphan struct {
 	fd     *reactor.FD
 	poller *Poller
 }
 
-// close closes the connection. There is nobody to report an error to.
+// close closes the connection. Nobody is left to receive its error.
 func (o orphan) close() { _ = o.fd.CloseThen(o.poller.release) }
 
 func (c *Conn) ok() bool { return c != nil && c.fd != nil }
@@ -66,13 +66,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if err != nil {
 		err = c.opError("read", "read", err)
 	}
-	runtime.KeepAlive(c) // or c's cleanup could close the descriptor during the call
+	runtime.KeepAlive(c) // else c's cleanup could close the descriptor during the call
 	return n, err
 }
 
-// Write implements net.Conn. It returns when the kernel has taken all of p, or
-// with an error and the number of bytes that the kernel took before. With a write
-// buffer, it may return when p has been copied, see [Config].WriteBuffer.
+// Write implements net.Conn. It returns when the kernel has taken all of p. On
+// failure, it returns an error and the number of bytes that the kernel has taken. With
+// a write buffer, Write may return once it has copied p, see [Config].WriteBuffer.
 func (c *Conn) Write(p []byte) (int, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
@@ -85,9 +85,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn. Calls under way return net.ErrClosed. When Close
-// returns, the descriptor is free, unless writes are still buffered, see
-// [Config].WriteBuffer.
+// Close implements net.Conn. Calls under way return net.ErrClosed. When Close returns,
+// the descriptor is free. The exception is a connection whose buffered writes are still
+// unsent, see [Config].WriteBuffer.
 func (c *Conn) Close() error {
 	if !c.ok() {
 		return syscall.EINVAL
@@ -117,8 +117,9 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return c.raddr
 }
 
-// SetDeadline implements net.Conn. It applies to calls under way, too: a deadline in
-// the past ends a Read or Write that waits. A Read that times out loses no byte.
+// SetDeadline implements net.Conn. The deadline also applies to calls under way: a
+// deadline in the past ends a Read or Write that waits. A Read that times out loses no
+// byte.
 func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
 
 // SetReadDeadline implements net.Conn, see SetDeadline.

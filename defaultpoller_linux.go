@@ -8,10 +8,9 @@ import (
 	"github.com/netring-go/netring/reactor"
 )
 
-// defaultLinger is how long the default Poller outlives its last use, so that a
-// program that dials once in a while, and has nothing else open, does not pay for a new
-// Poller each time: with a ring that took 316 µs a connection, with package net 75. It
-// has no goroutine meanwhile.
+// defaultLinger is how long the default Poller outlives its last use. It spares a
+// program that has one connection at a time the cost of a new Poller for each, see
+// docs/performance.md. A Poller that lingers has no goroutine.
 const defaultLinger = 250 * time.Millisecond
 
 // defaultPoller is the Poller behind Listen, nil while nothing uses it.
@@ -20,8 +19,8 @@ var defaultPoller struct {
 	p  *Poller
 }
 
-// acquire returns the Poller to place a listener or connection on: p, or the
-// default one if p is nil. The caller owes it one release.
+// acquire returns the Poller for a listener or connection: p, or the default Poller if
+// p is nil. The caller must release the Poller once.
 func acquire(p *Poller) (*Poller, error) {
 	if p != nil && !p.isDefault {
 		switch {
@@ -46,8 +45,9 @@ func acquire(p *Poller) (*Poller, error) {
 	return defaultPoller.p, nil
 }
 
-// acquireFor is acquire for something on the given network, whose WriteBuffer, the
-// named field, is own. It returns the write buffer to use.
+// acquireFor is acquire for a listener or connection on the given network. own is the
+// value of the named field, the size of the write buffer. acquireFor also returns the
+// size to use.
 func acquireFor(p *Poller, network, field string, own int) (_ *Poller, buffer int, err error) {
 	if p, err = acquire(p); err != nil {
 		return nil, 0, err
@@ -65,8 +65,8 @@ func acquireFor(p *Poller, network, field string, own int) (_ *Poller, buffer in
 	return p, buffer, nil
 }
 
-// release ends one use of the Poller, and the default Poller some time after its last
-// use.
+// release ends one use of the Poller. The default Poller ends defaultLinger after its
+// last use.
 func (p *Poller) release() error {
 	if !p.isDefault {
 		return nil
@@ -77,7 +77,7 @@ func (p *Poller) release() error {
 		defaultPoller.mu.Unlock()
 		return nil
 	}
-	if reactor.InBubble() { // whose timers end with it
+	if reactor.InBubble() { // a timer would end with the bubble
 		defaultPoller.p = nil
 		defaultPoller.mu.Unlock()
 		return p.Close()
@@ -105,6 +105,6 @@ func (p *Poller) lingered() {
 		return
 	}
 	defaultPoller.p = nil
-	// Nobody is left to be told of an error.
+	// Nobody is left to receive an error.
 	_ = p.Close()
 }

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Dial connects to the address on the named network, "tcp", "tcp4", "tcp6" or
-// "unix", like net.Dial. The connection is a *Conn on the default Poller, unless the
-// environment asks for EngineNet.
+// Dial connects to the address on the named network, like net.Dial. The network must
+// be "tcp", "tcp4", "tcp6" or "unix". Dial returns a *Conn on the default Poller. If
+// the environment asks for EngineNet, Dial returns package net's own connection. Its
+// errors are *net.OpError.
 func Dial(network, address string) (net.Conn, error) {
 	var d Dialer
 	return d.Dial(network, address)
@@ -21,9 +22,9 @@ func DialTimeout(network, address string, timeout time.Duration) (net.Conn, erro
 	return d.Dial(network, address)
 }
 
-// Dialer has the fields of net.Dialer, with the same meaning, and the Poller to use.
-// Its connections are *Conns, unless the Poller's engine is EngineNet. Its methods
-// may be called concurrently.
+// Dialer has the fields of net.Dialer, with the same meaning, the Poller to use and the
+// size of the write buffer. Its connections are *Conns, unless the Poller's engine is
+// EngineNet. Dial and DialContext may be called concurrently.
 type Dialer struct {
 	Timeout         time.Duration
 	Deadline        time.Time
@@ -38,22 +39,22 @@ type Dialer struct {
 	// Poller runs the connections. nil means the default Poller.
 	Poller *Poller
 
-	// WriteBuffer is the write buffer of the connections in bytes, see [Config]. 0
-	// means the Poller's, a negative size none.
+	// WriteBuffer is the size in bytes of the connections' write buffers, see [Config].
+	// 0 means the Poller's size, a negative value none.
 	WriteBuffer int
 
 	std net.Dialer // holds the Multipath TCP setting only
 }
 
-// SetMultipathTCP sets whether the Dialer uses Multipath TCP where the system has it,
-// see net.Dialer.SetMultipathTCP.
+// SetMultipathTCP sets whether the Dialer uses Multipath TCP where the system supports
+// Multipath TCP, see net.Dialer.SetMultipathTCP.
 func (d *Dialer) SetMultipathTCP(use bool) { d.std.SetMultipathTCP(use) }
 
-// MultipathTCP reports whether the Dialer uses Multipath TCP where the system has it,
-// see net.Dialer.MultipathTCP.
+// MultipathTCP reports whether the Dialer uses Multipath TCP where the system supports
+// Multipath TCP, see net.Dialer.MultipathTCP.
 func (d *Dialer) MultipathTCP() bool { return d.std.MultipathTCP() }
 
-// Dial is DialContext without a context.
+// Dial is DialContext with the background context.
 func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }

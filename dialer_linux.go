@@ -11,16 +11,16 @@ import (
 	"github.com/netring-go/netring/internal/errjoin"
 )
 
-// DialContext connects to the address on the named network. ctx applies to
-// connecting only; its end does not affect the connection. Errors are *net.OpError
-// with Op "dial".
+// DialContext connects to the address on the named network. ctx applies to connecting
+// only: the end of ctx does not affect the connection. The errors of DialContext are
+// *net.OpError with Op "dial".
 //
-// Resolving, racing of IPv6 and IPv4 (happy eyeballs), timeouts and connecting are
-// package net's; the reactor takes over the connected socket. With EngineNet,
-// DialContext returns package net's own connection.
+// Package net resolves the address and connects, with timeouts and happy eyeballs; then
+// the reactor takes over the connected socket. With EngineNet, DialContext returns
+// package net's own connection.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	std := d.netDialer()
-	// A Poller that cannot be used is found before anything is sent.
+	// A Poller that is unusable must fail the call before anything is sent.
 	p, buffer, err := acquireFor(d.Poller, network, "Dialer.WriteBuffer", d.WriteBuffer)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
@@ -28,8 +28,8 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	placed := false
 	defer func() {
 		if !placed { // also if Control panics or ends the goroutine
-			// Callers know package net's error. A failure to end the default Poller cannot
-			// be reported next to it without changing its type.
+			// Joining an error of release would change the type of package net's error, which
+			// callers know.
 			_ = p.release()
 		}
 	}()
@@ -66,10 +66,11 @@ func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (*Conn, er
 	if err != nil {
 		return nil, errjoin.Join(err, unix.Close(sysfd))
 	}
-	// A client's peer answers what it receives. http.Transport looks at the request's
-	// body once more after writing it, and fails if the answer has made the server side
-	// of a proxy close the body meanwhile. Package net has this race, too, but rarely
-	// loses it: its Write returns before the answer can arrive.
+	// A client's peer answers what it receives. http.Transport checks the request's body
+	// again after writing it. In a proxy, the answer can make the server side close the
+	// body before that check, which then fails. Package net has this race, too, but
+	// rarely loses: its Write returns before the answer can arrive. Direct writes do the
+	// same.
 	c.fd.SetDirectWrites()
 	return c, nil
 }

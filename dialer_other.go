@@ -7,9 +7,9 @@ import (
 	"net"
 )
 
-// DialContext connects to the address on the named network. ctx applies to
-// connecting only; its end does not affect the connection. Errors are *net.OpError
-// with Op "dial".
+// DialContext connects to the address on the named network. ctx applies to connecting
+// only: the end of ctx does not affect the connection. The errors of DialContext are
+// *net.OpError with Op "dial".
 //
 // With EngineNet, DialContext returns package net's own connection.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {

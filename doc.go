@@ -7,25 +7,24 @@
 //	}
 //	return http.Serve(ln, handler)
 //
-// Behind each listener and connection is a reactor: a goroutine that collects
-// the reads, writes and accepts of many connections and submits them to the
-// kernel in batches. Where io_uring is unavailable, the same batches run as
-// plain system calls.
+// A reactor serves many listeners or connections. It collects their reads, writes
+// and accepts and submits them to the kernel in batches. Where io_uring is
+// unavailable, the same batches run as plain system calls.
 //
 // A [Conn] behaves like a *net.TCPConn: deadlines, half-closes, error types and
 // texts, and concurrent use are the same. docs/differences.md lists the differences.
 //
 // [Listen] needs no set-up and leaves nothing behind: its reactors start with the
-// first listener and end with the last connection. With a [Poller] of its own, used
-// through [ListenConfig] or [Dialer], a program chooses the engine and the number of
-// reactors, and reads their counters.
+// first listener and end with the last connection. A program that makes its own
+// [Poller] chooses the engine and the number of reactors, and can read counters. It
+// passes the Poller to a [ListenConfig] or [Dialer].
 //
 // # Outside Linux
 //
-// The whole package compiles and works on other systems. A [Conn] or [Listener] wraps
-// one of package net's there, and a [Poller] runs nothing. Conn.Write never buffers,
-// Conn.ReadLease holds a buffer while it waits, and of [Stats] only Engine,
-// EngineReason and Descriptors are set.
+// The whole package compiles and works on other systems. There, a [Conn] or [Listener]
+// wraps package net's type, and a [Poller] runs nothing. Conn.Write never buffers.
+// Conn.ReadLease holds a buffer while it waits. [Stats] has only Engine, EngineReason
+// and Descriptors.
 //
 // With [EngineNet], or NETRING_ENGINE=net in the environment, listeners and connections
 // are package net's own types, on every system.

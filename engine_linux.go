@@ -18,7 +18,7 @@ var engineKinds = []engine.Kind{
 // kind returns package reactor's name for e, which is known.
 func (e Engine) kind() engine.Kind { return engineKinds[e] }
 
-// engineOf is the Engine that package reactor calls k.
+// engineOf returns the Engine that package reactor calls k.
 func engineOf(k engine.Kind) Engine { return Engine(slices.Index(engineKinds, k)) }
 
 // member is a reactor of a Poller. It names its engine as netring does.

@@ -5,29 +5,28 @@ import (
 	"net"
 )
 
-// ErrUnread is the error inside what SyscallConn's Read, File and Detach return
-// while the connection holds bytes that it received ahead of a read of less than 512
-// bytes: the socket alone does not give the whole stream then. Read [Conn.Unread]
-// bytes first; that many are returned without waiting. Outside Linux, nothing is
-// received ahead, and there is no such error.
-var ErrUnread = errors.New("netring: the connection holds bytes received ahead; Read them first")
+// ErrUnread is inside the error of SyscallConn's Read, File and Detach while the
+// connection holds bytes that it received beyond a read of less than 512 bytes. The
+// socket alone would not give the whole stream then. Read [Conn.Unread] bytes first;
+// those reads do not wait. Outside Linux, nothing is received ahead, so this error does
+// not occur.
+var ErrUnread = errors.New("netring: the connection holds bytes received ahead; read Conn.Unread bytes first")
 
-// errNotTCP is why a unix connection cannot be detached.
-var errNotTCP = errors.New("netring: Detach is for TCP connections only; use File")
+// errNotTCP is Detach's error for a unix connection.
+var errNotTCP = errors.New("netring: Detach needs a TCP connection; use File for a unix connection")
 
-// errNilPoller is what a call through a Poller that was never made gets.
-var errNilPoller = errors.New("netring: the Poller was not made by NewPoller")
+// errNilPoller is the error of a call through the zero Poller.
+var errNilPoller = errors.New("netring: the Poller is the zero value; make a Poller with NewPoller")
 
-// errPollerClosed is what a call through a closed Poller gets.
+// errPollerClosed is the error of a call through a closed Poller.
 var errPollerClosed error = pollerClosed{}
 
 type pollerClosed struct{}
 
-func (pollerClosed) Error() string        { return "netring: the Poller is closed: make a new one" }
+func (pollerClosed) Error() string        { return "netring: the Poller is closed; make a new Poller" }
 func (pollerClosed) Is(target error) bool { return target == net.ErrClosed }
 
-// listenError wraps an error of making a listener, unless it is package net's,
-// which has its shape already.
+// listenError wraps an error of making a listener, unless package net has wrapped it.
 func listenError(network string, addr net.Addr, err error) error {
 	var oe *net.OpError
 	if errors.As(err, &oe) {

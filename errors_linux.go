@@ -9,11 +9,11 @@ import (
 	"github.com/netring-go/netring/reactor"
 )
 
-// Errors have the three levels of package net's: *net.OpError, then, for what
-// the kernel said, *os.SyscallError and syscall.Errno. io.EOF stays bare.
+// Errors have the three levels of package net's errors: *net.OpError, and inside, for
+// an error of the kernel, *os.SyscallError and syscall.Errno. io.EOF stays bare.
 
-// wrapErrno names the system call behind an errno, and gives package reactor's
-// ErrUnread its public name. Other errors, nil among them, are returned as they are.
+// wrapErrno names the system call behind an errno, and replaces package reactor's
+// ErrUnread by the public ErrUnread. It returns other errors, and nil, unchanged.
 func wrapErrno(call string, err error) error {
 	if errno, ok := err.(syscall.Errno); ok {
 		return os.NewSyscallError(call, errno)
@@ -24,8 +24,7 @@ func wrapErrno(call string, err error) error {
 	return err
 }
 
-// opError wraps an error of an operation on c. nil and io.EOF are returned as they
-// are.
+// opError wraps an error of an operation on c. It returns nil and io.EOF unchanged.
 func (c *Conn) opError(op, call string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -33,8 +32,8 @@ func (c *Conn) opError(op, call string, err error) error {
 	return &net.OpError{Op: op, Net: c.net, Source: c.laddr, Addr: c.raddr, Err: wrapErrno(call, err)}
 }
 
-// setError wraps an error of changing a setting of c. Package net gives it the
-// local address only.
+// setError wraps an error of changing a setting of c. Like package net's, the error has
+// the local address only.
 func (c *Conn) setError(call string, err error) error {
 	if err == nil {
 		return nil
@@ -43,8 +42,8 @@ func (c *Conn) setError(call string, err error) error {
 }
 
 // acceptError names the system call behind an error of Accept. A lack of memory is
-// temporary, like a lack of descriptors. syscall.Errno says so of the latter only, and
-// servers that back off ask Temporary.
+// temporary, like a lack of descriptors, and servers that back off ask Temporary. But
+// syscall.Errno's Temporary is true for a lack of descriptors only.
 func acceptError(err error) error {
 	if err == syscall.ENOBUFS || err == syscall.ENOMEM {
 		return os.NewSyscallError("accept4", temporaryErrno{err.(syscall.Errno)})
@@ -60,7 +59,7 @@ func (temporaryErrno) Temporary() bool { return true }
 // Unwrap lets errors.Is and errors.As find the errno.
 func (e temporaryErrno) Unwrap() error { return e.Errno }
 
-// opError wraps an error of an operation on l.
+// opError wraps an error of an operation on l. It returns nil unchanged.
 func (l *Listener) opError(op, call string, err error) error {
 	if err == nil {
 		return nil

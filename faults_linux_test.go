@@ -609,7 +609,7 @@ func TestErrorsName(t *testing.T) {
 			_, lerr := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 			_, derr := d.Dial("tcp", "127.0.0.1:1")
 			for what, err := range map[string]error{"Listen": lerr, "Dial": derr, "Close": p.Close()} {
-				if !errors.Is(err, net.ErrClosed) || !strings.HasSuffix(err.Error(), "netring: the Poller is closed: make a new one") {
+				if !errors.Is(err, net.ErrClosed) || !strings.HasSuffix(err.Error(), "netring: the Poller is closed; make a new Poller") {
 					t.Errorf("%s: %v", what, err)
 				}
 			}

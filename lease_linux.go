@@ -7,13 +7,13 @@ import (
 	"github.com/netring-go/netring/reactor"
 )
 
-// leaseBuffer is what a Lease holds: a receive buffer of a reactor.
+// leaseBuffer is the content of a Lease: a receive buffer of a reactor.
 type leaseBuffer = reactor.Lease
 
-// ReadLease is Read for servers with very many idle connections: it waits without
-// holding a buffer, and returns the bytes in one of the buffers that the Poller's
-// connections share. The caller must Release the Lease, and should do so soon: while
-// all buffers are taken, new ones come from the heap. Its errors are those of Read.
+// ReadLease is Read for servers with very many idle connections. It waits without a
+// buffer, and returns the bytes in one of the buffers that the Poller's connections
+// share. The caller must Release the Lease, and should do so soon: while all buffers
+// are in use, new buffers come from the heap. Its errors are those of Read.
 func (c *Conn) ReadLease() (l Lease, err error) {
 	if !c.ok() {
 		return l, syscall.EINVAL
@@ -23,8 +23,8 @@ func (c *Conn) ReadLease() (l Lease, err error) {
 	return l, err
 }
 
-// readLease is separate to keep ReadLease's frame small: the frame stays on the stack
-// of every goroutine that waits.
+// readLease is a function of its own to keep the frame of ReadLease small: the frame
+// stays on the stack of every goroutine that waits.
 func (c *Conn) readLease(l *Lease) error {
 	err := c.fd.ReadLease(&l.buffer)
 	if err != nil {

@@ -8,17 +8,17 @@ import (
 )
 
 // Listen is net.Listen on io_uring: it announces on the local network address.
-// The network must be "tcp", "tcp4", "tcp6" or "unix". The listener is a *Listener
-// and accepts *Conns, on the default Poller, unless the environment asks for
-// EngineNet.
+// The network must be "tcp", "tcp4", "tcp6" or "unix". Listen returns a *Listener on
+// the default Poller, which accepts *Conns. If the environment asks for EngineNet,
+// Listen returns package net's own listener. Its errors are *net.OpError.
 func Listen(network, address string) (net.Listener, error) {
 	var lc ListenConfig
 	return lc.Listen(context.Background(), network, address)
 }
 
-// ListenConfig has the fields of net.ListenConfig, with the same meaning, and the
-// Poller to use. Its listeners are *Listeners, unless the Poller's engine is
-// EngineNet.
+// ListenConfig has the fields of net.ListenConfig, with the same meaning, the Poller to
+// use and the size of the write buffer. Its listeners are *Listeners, unless the
+// Poller's engine is EngineNet.
 type ListenConfig struct {
 	// Control, if not nil, is called after the socket is made and before it is
 	// bound, see net.ListenConfig.
@@ -32,19 +32,19 @@ type ListenConfig struct {
 	// Poller runs the listener and its connections. nil means the default Poller.
 	Poller *Poller
 
-	// WriteBuffer is the write buffer of accepted connections in bytes, see
-	// [Config]. 0 means the Poller's, a negative size none.
+	// WriteBuffer is the size in bytes of the accepted connections' write buffers, see
+	// [Config]. 0 means the Poller's size, a negative value none.
 	WriteBuffer int
 
 	std net.ListenConfig // holds the Multipath TCP setting only
 }
 
-// SetMultipathTCP sets whether listeners use Multipath TCP where the system has it,
-// see net.ListenConfig.SetMultipathTCP.
+// SetMultipathTCP sets whether listeners use Multipath TCP where the system supports
+// Multipath TCP, see net.ListenConfig.SetMultipathTCP.
 func (lc *ListenConfig) SetMultipathTCP(use bool) { lc.std.SetMultipathTCP(use) }
 
-// MultipathTCP reports whether listeners use Multipath TCP where the system has it,
-// see net.ListenConfig.MultipathTCP.
+// MultipathTCP reports whether listeners use Multipath TCP where the system supports
+// Multipath TCP, see net.ListenConfig.MultipathTCP.
 func (lc *ListenConfig) MultipathTCP() bool { return lc.std.MultipathTCP() }
 
 // netListenConfig returns the net.ListenConfig with lc's fields.

@@ -13,11 +13,10 @@ import (
 )
 
 // Listen announces on the local network address, see [Listen]. ctx applies to
-// the resolution of the address. Its errors are *net.OpError.
+// resolving the address. The errors of Listen are *net.OpError.
 //
-// Resolving, dual stack, Control, the backlog and Multipath TCP are package net's;
-// the reactor takes over the listening socket. With EngineNet, Listen returns package
-// net's own listener.
+// Package net resolves the address and makes the listening socket; then the reactor
+// takes over the socket. With EngineNet, Listen returns package net's own listener.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	p, buffer, err := acquireFor(lc.Poller, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
 	if err != nil {
@@ -26,8 +25,8 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	placed := false
 	defer func() {
 		if !placed { // also if Control panics or ends the goroutine
-			// Callers know package net's error. A failure to end the default Poller cannot
-			// be reported next to it without changing its type.
+			// Joining an error of release would change the type of package net's error, which
+			// callers know.
 			_ = p.release()
 		}
 	}()
@@ -45,8 +44,8 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	return l, nil
 }
 
-// takeOver makes a Listener on p, which has been acquired for it, from a duplicate
-// of sl's descriptor, and closes sl.
+// takeOver makes a Listener on p from a duplicate of sl's descriptor, and closes sl.
+// The caller has acquired p for the Listener.
 func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
 	sysfd := -1
 	defer func() {
@@ -56,7 +55,7 @@ func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err er
 	}()
 	l := &Listener{addr: sl.Addr()}
 	if ul, ok := sl.(*net.UnixListener); ok {
-		// The file stays when sl is closed. Closing l removes it.
+		// Closing sl leaves the file. Closing l removes the file.
 		ul.SetUnlinkOnClose(false)
 		if name := l.addr.String(); name != "" && name[0] != '@' {
 			l.file = &socketFile{name: name}

@@ -8,7 +8,7 @@ import (
 )
 
 // Listen announces on the local network address, see [Listen]. ctx applies to
-// the resolution of the address. Its errors are *net.OpError.
+// resolving the address. The errors of Listen are *net.OpError.
 //
 // With EngineNet, Listen returns package net's own listener.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/netring-go/netring/internal/errjoin"
 )
 
-// streamListener is what *net.TCPListener and *net.UnixListener have in common.
+// streamListener has the methods that *net.TCPListener and *net.UnixListener share.
 type streamListener interface {
 	net.Listener
 	syscall.Conn
@@ -25,7 +25,7 @@ var (
 )
 
 // portableListener is Listener on top of package net. Outside Linux, Listener embeds
-// it; on Linux, only tests use it.
+// portableListener. On Linux, only tests use it.
 type portableListener struct {
 	std     streamListener
 	network string
@@ -33,8 +33,8 @@ type portableListener struct {
 	cleanup runtime.Cleanup
 }
 
-// listen is ListenConfig.Listen. It makes l the listener, or returns package net's own
-// if the engine is EngineNet. p nil means a Poller of the listener's own.
+// listen is ListenConfig.Listen. It makes l the listener. With EngineNet, it returns
+// package net's own listener instead. If p is nil, the listener gets a new Poller.
 func (l *portableListener) listen(ctx context.Context, lc *ListenConfig, p *portablePoller, network, address string) (own net.Listener, err error) {
 	p, err = acquirePortable(p, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
 	if err != nil {
@@ -45,7 +45,7 @@ func (l *portableListener) listen(ctx context.Context, lc *ListenConfig, p *port
 	if err != nil || p.std {
 		return sl, err
 	}
-	s := sl.(streamListener) // networkError admits no other
+	s := sl.(streamListener) // networkError admits no other type
 	if err := p.add(s); err != nil {
 		return nil, listenError(network, sl.Addr(), errjoin.Join(err, sl.Close()))
 	}
@@ -57,7 +57,7 @@ func (l *portableListener) listen(ctx context.Context, lc *ListenConfig, p *port
 
 func (l *portableListener) ok() bool { return l != nil && l.std != nil }
 
-// accept waits for the next connection and makes c of it.
+// accept waits for the next connection and makes c that connection.
 func (l *portableListener) accept(c *portableConn) error {
 	if !l.ok() {
 		return syscall.EINVAL
@@ -96,8 +96,8 @@ func (l *portableListener) SetUnlinkOnClose(unlink bool) {
 	}
 }
 
-// SetDeadline sets the deadline of Accept; the zero time means none. As with
-// *net.TCPListener, its error is not wrapped in a *net.OpError.
+// SetDeadline sets the deadline of Accept; the zero time means none. Like
+// *net.TCPListener, Listener does not wrap the error in a *net.OpError.
 func (l *portableListener) SetDeadline(t time.Time) error {
 	if !l.ok() {
 		return syscall.EINVAL
@@ -107,7 +107,7 @@ func (l *portableListener) SetDeadline(t time.Time) error {
 	return err
 }
 
-// SyscallConn implements syscall.Conn. The raw connection is package net's; its Read
+// SyscallConn implements syscall.Conn. The raw connection is package net's. Its Read
 // and Write fail.
 func (l *portableListener) SyscallConn() (syscall.RawConn, error) {
 	if !l.ok() {
@@ -118,9 +118,9 @@ func (l *portableListener) SyscallConn() (syscall.RawConn, error) {
 	return rc, err
 }
 
-// File returns a duplicate of the listener's descriptor, to hand it to another
-// process; closing one does not affect the other. The caller must close the File. It
-// fails on Windows, as package net's does.
+// File returns a duplicate of the listener's descriptor, for example for another
+// process. The caller must close the File; that does not close the listener. On
+// Windows, File fails, like package net's.
 func (l *portableListener) File() (*os.File, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL

@@ -35,12 +35,11 @@ type Listener struct {
 	file       *socketFile // nil: none to remove on Close
 	buffer     int         // WriteBuffer of accepted connections
 	inherits   atomic.Bool // accepted sockets are known to inherit the options
-	noInherit  atomic.Bool // accepted sockets are known not to inherit them
-	fixedLocal bool        // every connection's local address is addr
+	noInherit  atomic.Bool // accepted sockets are known not to inherit the options
+	fixedLocal bool        // addr is the local address of every connection
 }
 
-// orphanListener is what it takes to close a Listener, also one that became
-// unreachable.
+// orphanListener is what closing a Listener needs, even an unreachable Listener.
 type orphanListener struct {
 	fd     *reactor.Listener
 	poller *Poller
@@ -54,7 +53,7 @@ type socketFile struct {
 	once sync.Once // a later listener may have a file of the same name
 }
 
-// remove removes the file. Like package net, it ignores that there is none.
+// remove removes the file. Like package net, it ignores a missing file.
 func (f *socketFile) remove() {
 	if f != nil && !f.keep.Load() {
 		f.once.Do(func() { _ = os.Remove(f.name) })
@@ -62,13 +61,13 @@ func (f *socketFile) remove() {
 }
 
 func (o orphanListener) close() error {
-	o.file.remove() // first, as in package net: nobody finds a file without a socket
+	o.file.remove() // before the socket closes, like package net: a file without a socket would mislead
 	err := o.fd.Close()
 	if errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	if d := o.fd.Leftover(); d > 0 {
-		// Accept still hands out connections that were taken from the backlog. The default
+		// Accept still returns connections that the kernel had handed over. The default
 		// Poller must live until then. Nobody is left to receive release's error.
 		time.AfterFunc(d, func() { _ = o.poller.release() })
 		return err
@@ -83,13 +82,12 @@ func (l *Listener) ok() bool { return l != nil && l.fd != nil }
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.AcceptConn()
 	if err != nil {
-		return nil, err // c would be an interface that holds a nil *Conn
+		return nil, err // returning c would make an interface that holds a nil *Conn
 	}
 	return c, nil
 }
 
-// AcceptConn is Accept with the connection's own type, like AcceptTCP in package
-// net.
+// AcceptConn is Accept, but returns a *Conn, as AcceptTCP returns a *net.TCPConn.
 func (l *Listener) AcceptConn() (*Conn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
@@ -111,7 +109,7 @@ func (l *Listener) accept() (*Conn, error) {
 	return c, nil
 }
 
-// adopt makes an accepted socket a Conn. On failure the caller still owns it.
+// adopt makes an accepted socket a Conn. On failure, the caller still owns the socket.
 func (l *Listener) adopt(a reactor.Accepted) (*Conn, error) {
 	tcp, err := l.configure(a.Sysfd)
 	if err != nil {
@@ -134,15 +132,15 @@ func (l *Listener) adopt(a reactor.Accepted) (*Conn, error) {
 	return c, nil
 }
 
-// configure sets an accepted socket's options, unless the socket has inherited them
-// from the listener. It reports whether the socket is a plain TCP socket.
+// configure sets an accepted socket's options, unless the socket has inherited the
+// options from the listener. It reports whether the socket is a plain TCP socket.
 func (l *Listener) configure(sysfd int) (tcp bool, err error) {
 	if l.socket.protocol == 0 {
 		return false, nil // unix
 	}
 	protocol := l.socket.protocol
 	if protocol != unix.IPPROTO_TCP {
-		// A Multipath TCP listener accepts both, depending on the peer.
+		// A Multipath TCP listener accepts both protocols, depending on the peer.
 		if protocol, err = unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil {
 			return false, os.NewSyscallError("getsockopt", err)
 		}
@@ -163,10 +161,9 @@ func (l *Listener) configure(sysfd int) (tcp bool, err error) {
 	return tcp, nil
 }
 
-// Close implements net.Listener. An Accept under way returns net.ErrClosed.
-// Accept still returns connections that were taken from the backlog before, for a
-// quarter of a second; then they are closed. When Close returns, the address is
-// free.
+// Close implements net.Listener. An Accept under way returns net.ErrClosed. For a
+// quarter of a second, Accept still returns connections that the kernel had handed
+// over before; then they are closed. When Close returns, the address is free.
 func (l *Listener) Close() error {
 	if !l.ok() {
 		return syscall.EINVAL
@@ -190,8 +187,8 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	}
 }
 
-// SetDeadline sets the deadline of Accept; the zero time means none. As with
-// *net.TCPListener, its error is not wrapped in a *net.OpError.
+// SetDeadline sets the deadline of Accept; the zero time means none. Like
+// *net.TCPListener, Listener does not wrap the error in a *net.OpError.
 func (l *Listener) SetDeadline(t time.Time) error {
 	if !l.ok() {
 		return syscall.EINVAL

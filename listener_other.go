@@ -18,13 +18,12 @@ type Listener struct{ portableListener }
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.AcceptConn()
 	if err != nil {
-		return nil, err // c would be an interface that holds a nil *Conn
+		return nil, err // returning c would make an interface that holds a nil *Conn
 	}
 	return c, nil
 }
 
-// AcceptConn is Accept with the connection's own type, like AcceptTCP in package
-// net.
+// AcceptConn is Accept, but returns a *Conn, as AcceptTCP returns a *net.TCPConn.
 func (l *Listener) AcceptConn() (*Conn, error) {
 	c := new(Conn)
 	if err := l.accept(&c.portableConn); err != nil {

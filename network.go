@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// networks are those that netring serves.
+// networks are the networks that netring serves.
 var networks = []string{"tcp", "tcp4", "tcp6", "unix"}
 
-// networkError says what is wrong with a network, nil if nothing is.
+// networkError returns why netring does not serve a network, nil if netring does.
 func networkError(network string) error {
 	name, _, _ := strings.Cut(network, ":") // as in "ip4:icmp"
 	switch {
@@ -19,11 +19,10 @@ func networkError(network string) error {
 	case slices.Contains([]string{"udp", "udp4", "udp6", "ip", "ip4", "ip6", "unixgram", "unixpacket"}, name):
 		return unservedNetwork{net.UnknownNetworkError(network)}
 	}
-	return net.UnknownNetworkError(network) // package net does not know it either
+	return net.UnknownNetworkError(network) // package net does not know the network either
 }
 
-// unservedNetwork is the error for a network that package net serves and netring
-// does not.
+// unservedNetwork is the error for a network that only package net serves.
 type unservedNetwork struct{ net.UnknownNetworkError }
 
 func (e unservedNetwork) Error() string {

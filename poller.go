@@ -13,8 +13,8 @@ import (
 const notLinux = "not Linux: package net is used"
 
 // portablePoller is Poller on top of package net: it knows its listeners and
-// connections, and runs nothing. Outside Linux, Poller embeds it; on Linux, only tests
-// use it.
+// connections, and runs nothing. Outside Linux, Poller embeds portablePoller. On Linux,
+// only tests use it.
 type portablePoller struct {
 	cfg    Config    // with defaults
 	std    bool      // EngineNet: listeners and connections are package net's own
@@ -44,7 +44,8 @@ func (p *portablePoller) init(cfg Config) error {
 }
 
 // acquirePortable returns the Poller for a listener or connection on the given network:
-// p, or a new one if p is nil. own is the named field, the size of the write buffer.
+// p, or a new Poller if p is nil. own is the value of the named field, the size of the
+// write buffer.
 func acquirePortable(p *portablePoller, network, field string, own int) (*portablePoller, error) {
 	if p == nil {
 		p = new(portablePoller)
@@ -77,7 +78,7 @@ func (p *portablePoller) usable() error {
 	return nil
 }
 
-// add makes c one of the Poller's. It fails if the Poller is closed.
+// add registers c, for Close to close. It fails if the Poller is closed.
 func (p *portablePoller) add(c io.Closer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,21 +89,20 @@ func (p *portablePoller) add(c io.Closer) error {
 	return nil
 }
 
-// remove ends what add began. It may be called again.
+// remove forgets c. Removing c twice is no error.
 func (p *portablePoller) remove(c io.Closer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, c)
 }
 
-// portableOrphan is what it takes to close a listener or connection that became
-// unreachable.
+// portableOrphan is what closing an unreachable listener or connection needs.
 type portableOrphan struct {
 	poller *portablePoller
 	std    io.Closer
 }
 
-// close closes it. There is nobody to report an error to.
+// close closes the listener or connection. Nobody is left to receive its error.
 func (o portableOrphan) close() {
 	o.poller.remove(o.std)
 	_ = o.std.Close()
@@ -131,8 +131,8 @@ func (p *portablePoller) Close() error {
 	return errjoin.Join(errs...)
 }
 
-// Stats returns the number of open listeners and connections. Nothing else is counted
-// outside Linux.
+// Stats returns the number of open listeners and connections. Outside Linux, the
+// Poller counts nothing else.
 func (p *portablePoller) Stats() Stats {
 	s := Stats{Engine: EngineNet}
 	if !p.std {

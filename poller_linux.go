@@ -13,9 +13,9 @@ import (
 	"github.com/netring-go/netring/reactor"
 )
 
-// Poller is a set of reactors that serve the connections placed on them. Most
-// programs need none of their own: [Listen] uses a default Poller, which is made
-// on first use and ends a moment after its last listener and connection.
+// Poller is a set of reactors that serve listeners and connections. Most programs need
+// no Poller of their own: [Listen] uses a default Poller, which starts on first use and
+// ends a moment after its last listener and connection.
 //
 // All methods may be called concurrently.
 type Poller struct {
@@ -25,8 +25,9 @@ type Poller struct {
 	reactors atomic.Pointer[[]*reactor.Reactor]
 	next     atomic.Uint32 // placement of connections is round robin
 
-	// acceptor is the listeners' own reactor. An Accept waits nearly all the time; on a
-	// connection's reactor, it would count as a second waiter and end the leader's turn.
+	// acceptor is the listeners' own reactor. An Accept waits nearly all the time. On a
+	// connection's reactor, Accept would count as a second waiter and end the leader's
+	// turn.
 	acceptor *reactor.Reactor
 
 	std bool // EngineNet: package net runs everything
@@ -42,10 +43,10 @@ type Poller struct {
 	lingers   bool      // a timer will check whether refs is 0
 }
 
-// NewPoller starts the reactors that cfg describes. The caller must Close the
-// Poller when it is done with it. All of a Poller's reactors use the same engine.
-// NewPoller fails if a field of cfg is out of range, if EngineURing is asked for and
-// unavailable, or if the process runs out of descriptors or memory.
+// NewPoller starts the reactors that cfg describes. All of them use the same engine.
+// The caller must Close the Poller after use. NewPoller fails if a field of cfg is out
+// of range, if cfg or the environment asks for EngineURing and io_uring is unavailable,
+// or if the process runs out of descriptors or memory.
 func NewPoller(cfg Config) (*Poller, error) {
 	follows := cfg.Reactors == 0
 	cfg, err := cfg.withDefaults()
@@ -59,7 +60,7 @@ func NewPoller(cfg Config) (*Poller, error) {
 	}
 	err = p.start()
 	if p.reason != nil {
-		// One ring is unavailable, so no reactor gets one.
+		// If one reactor gets no ring, no reactor gets a ring.
 		p.cfg.Engine = EngineSyscall
 		err = errjoin.Join(p.stop(), p.start())
 	}
@@ -107,10 +108,10 @@ func (p *Poller) newReactor(buffers, size int) (*reactor.Reactor, error) {
 	return r, nil
 }
 
-// withRemedy says what to do about a lack of descriptors.
+// withRemedy adds to an error, if the cause is a lack of descriptors, what to do.
 func withRemedy(err error) error {
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return fmt.Errorf("%w (a reactor takes up to 2 descriptors: raise the limit of open files, RLIMIT_NOFILE or ulimit -n)", err)
+		return fmt.Errorf("%w; a reactor needs up to 2 descriptors, so raise the limit of open files (RLIMIT_NOFILE, ulimit -n)", err)
 	}
 	return err
 }
@@ -136,9 +137,9 @@ func (p *Poller) closeReactors() error {
 	return errjoin.Join(errs...)
 }
 
-// follow adds reactors if there are more Ps than when it was last called, unless
-// Config.Reactors gave their number. Where a ring is unavailable, follow adds no
-// reactor: the Poller works without.
+// follow adds reactors if GOMAXPROCS has grown, unless Config.Reactors fixes their
+// number. Where a ring is unavailable, follow adds no reactor: the existing reactors
+// are enough.
 func (p *Poller) follow() {
 	if !p.follows || p.std || len(*p.reactors.Load()) >= defaultReactors() {
 		return
@@ -156,7 +157,7 @@ func (p *Poller) follow() {
 	p.reactors.Store(&rs)
 }
 
-// all returns the reactors there are, the acceptor included.
+// all returns all reactors, the acceptor last.
 func (p *Poller) all() []member {
 	var ms []member
 	for _, r := range *p.reactors.Load() {
@@ -168,16 +169,15 @@ func (p *Poller) all() []member {
 	return ms
 }
 
-// place picks the home reactor of a new connection.
+// place returns the reactor that will serve a new connection.
 func (p *Poller) place() *reactor.Reactor {
 	rs := *p.reactors.Load()
 	return rs[int(p.next.Add(1)-1)%len(rs)]
 }
 
-// Close closes the Poller's listeners and connections, wakes their waiting calls with
-// [net.ErrClosed], ends the Poller's goroutines and frees its descriptors and
-// mappings. It returns when all of that is done. A second Close returns an error that
-// is net.ErrClosed.
+// Close closes the Poller's listeners and connections and wakes their waiting calls
+// with [net.ErrClosed]. When Close returns, the Poller has no goroutine, descriptor or
+// mapping left. A second Close returns an error that is net.ErrClosed.
 //
 // With EngineNet, Close closes nothing but the Poller.
 func (p *Poller) Close() error {
@@ -211,7 +211,7 @@ func (p *Poller) Stats() Stats {
 	return s
 }
 
-// add adds a reactor's counters.
+// add adds a reactor's counters to s.
 func (s *Stats) add(rs reactor.Stats) {
 	s.Descriptors += rs.Descriptors
 	s.Waiting += rs.Waiting

@@ -7,8 +7,8 @@ import (
 	"github.com/netring-go/netring/internal/errjoin"
 )
 
-// dial is Dialer.DialContext. It makes c the connection, or returns package net's own
-// if the engine is EngineNet. p nil means a Poller of the connection's own.
+// dial is Dialer.DialContext. It makes c the connection. With EngineNet, it returns
+// package net's own connection instead. If p is nil, the connection gets a new Poller.
 func (c *portableConn) dial(ctx context.Context, d *Dialer, p *portablePoller, network, address string) (own net.Conn, err error) {
 	p, err = acquirePortable(p, network, "Dialer.WriteBuffer", d.WriteBuffer)
 	if err != nil {

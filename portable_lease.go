@@ -12,11 +12,11 @@ type portableLease struct {
 	buffer *portableBuffer // nil: the zero Lease
 }
 
-// portableBuffer is a buffer on loan. Each loan has its own, and all copies of a Lease
-// refer to it.
+// portableBuffer is a buffer on loan. Each loan has its own portableBuffer, which all
+// copies of the Lease share.
 type portableBuffer struct {
 	mem      *[]byte
-	pool     *sync.Pool // where mem belongs
+	pool     *sync.Pool // the pool of mem
 	released atomic.Bool
 }
 
@@ -35,7 +35,8 @@ func (l *portableLease) Release() {
 	l.buffer.pool.Put(l.buffer.mem)
 }
 
-// readLease sets l to a buffer with bytes from the connection. Its errors are Read's.
+// readLease sets l to a buffer with bytes from the connection. Its errors are those of
+// Read.
 func (c *portableConn) readLease(l *portableLease) error {
 	if !c.ok() {
 		return syscall.EINVAL

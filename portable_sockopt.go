@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The methods here set socket options. Their errors have Op "set". The options of TCP
-// fail on a unix connection.
+// The methods here set socket options. Their errors have Op "set". On a unix
+// connection, the options of TCP fail.
 
 // setTCP runs f on the TCP connection. On a unix connection, it fails.
 func (c *portableConn) setTCP(f func(tc *net.TCPConn) error) error {

@@ -5,10 +5,11 @@ import (
 	"os"
 )
 
-// ReadFrom implements io.ReaderFrom: it sends what r has until its end. Outside Linux,
-// package net moves files, also inside an io.LimitedReader, without copying where the
-// system can; the rest goes through memory. Write deadlines and Close end it in the
-// middle of a transfer. Other calls may write to the connection while it waits for r.
+// ReadFrom implements io.ReaderFrom: it sends the content of r until io.EOF. Outside
+// Linux, package net sends a file, also inside an io.LimitedReader, without copying
+// where the system can. Other content goes through memory. Write deadlines and Close
+// interrupt a transfer. Other calls may write to the connection while ReadFrom waits
+// for r.
 func (c *portableConn) ReadFrom(r io.Reader) (n int64, err error) {
 	if c.ok() && c.tcp != nil && isFile(r) {
 		err = c.call(callWrite, "readfrom", func() (err error) {
@@ -30,15 +31,15 @@ func isFile(r io.Reader) bool {
 	return ok
 }
 
-// WriteTo implements io.WriterTo: it writes to w what comes from the connection
-// until its end.
+// WriteTo implements io.WriterTo: it writes to w what the connection receives until
+// io.EOF.
 func (c *portableConn) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.Copy(w, portableReader{c})
 	return n, c.copyError("writeto", err)
 }
 
-// copyError gives an error of copying the shape that it has with package net. Package
-// net's unix connections do not wrap the errors of Read and Write again.
+// copyError wraps an error of copying as package net does. Package net's unix
+// connections do not wrap the errors of Read and Write again.
 func (c *portableConn) copyError(op string, err error) error {
 	if !c.ok() || c.tcp == nil {
 		return err

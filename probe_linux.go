@@ -12,12 +12,15 @@ import (
 )
 
 // Probe reports what netring finds on this system: the kernel, each feature of
-// io_uring that it uses, the limits that bear on it, and what EngineAuto is here
-// and why: the default Poller's engine, which is made for the purpose if it does not
-// exist. Probe tries features on a throw-away ring, once in a process; where the
-// environment asks for "syscall" or "net", it does not touch io_uring.
+// io_uring that netring uses, the limits that affect netring, and the engine that
+// EngineAuto stands for.
 //
-// It fails if the environment asks for an engine that does not exist.
+// Probe tries each feature on a throw-away ring, once in a process. It takes the engine
+// from the default Poller, which it starts if necessary. If the environment asks for
+// "syscall" or "net", Probe does not touch io_uring.
+//
+// Probe fails if the environment asks for an unknown engine. It may be called
+// concurrently.
 func Probe() (*Report, error) {
 	asked, err := override(EngineAuto)
 	if err != nil {
@@ -33,11 +36,11 @@ func Probe() (*Report, error) {
 		r.Features = append(r.Features, Feature(f))
 	}
 	if unavailable != nil && asked == EngineURing {
-		r.Reason = fmt.Sprintf("%s=%v, although %v", EngineEnv, asked, unavailable)
+		r.Reason = fmt.Sprintf("%s=%v, but %v", EngineEnv, asked, unavailable)
 		return r, nil
 	}
-	// What counts is what a Poller gets, which needs a ring for each reactor: so one is
-	// made, unless the default one has been.
+	// A Poller needs a ring for each reactor, so a single ring that works proves little.
+	// Only a Poller shows which engine a Poller gets.
 	p, err := acquire(nil)
 	if err != nil {
 		r.Reason = err.Error()
@@ -73,7 +76,7 @@ func limits() Limits {
 	return l
 }
 
-// rlimit gives a resource limit as "soft/hard", "" if the system does not tell.
+// rlimit returns a resource limit as "soft/hard", "" if the limit is unknown.
 func rlimit(resource int) string {
 	var l unix.Rlimit
 	if unix.Getrlimit(resource, &l) != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // Probe reports that package net runs everything outside Linux. It fails if the
-// environment asks for an engine that does not exist.
+// environment asks for an unknown engine.
 func Probe() (*Report, error) {
 	engine, err := override(EngineAuto)
 	if err != nil {

@@ -18,8 +18,8 @@ var (
 	_ syscall.Conn = (*Listener)(nil)
 )
 
-// Unread returns the number of bytes that the connection received ahead of a read
-// of less than 512 bytes. Reads return that many without waiting.
+// Unread returns the number of bytes that the connection received beyond a read of
+// less than 512 bytes. Reading these bytes does not wait.
 func (c *Conn) Unread() int {
 	if !c.ok() {
 		return 0
@@ -66,9 +66,9 @@ func (r rawConn) Write(f func(fd uintptr) (done bool)) error {
 	return r.c.opError("raw-write", "", err)
 }
 
-// File returns a duplicate of the connection's descriptor; closing one does not
-// affect the other. The caller must close the File. It fails with [ErrUnread] if bytes
-// have been received ahead. From then on, nothing is received ahead.
+// File returns a duplicate of the connection's descriptor. The caller must close the
+// File; that does not close the connection. File fails with [ErrUnread] if bytes have
+// been received ahead. After a call of File, the connection receives nothing ahead.
 func (c *Conn) File() (*os.File, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL
@@ -81,8 +81,8 @@ func (c *Conn) File() (*os.File, error) {
 	return os.NewFile(uintptr(sysfd), fmt.Sprintf("%s:%v->%v", c.net, c.laddr, c.raddr)), nil
 }
 
-// duplicate returns a close-on-exec duplicate of c's descriptor. The unread stream
-// is in the socket, all of it.
+// duplicate returns a close-on-exec duplicate of c's descriptor. It fails unless the
+// socket holds the whole unread stream.
 func (c *Conn) duplicate() (sysfd int, err error) {
 	sysfd = -1
 	err = c.fd.ControlWhole(func(s int) (err error) {
@@ -92,10 +92,10 @@ func (c *Conn) duplicate() (sysfd int, err error) {
 	return sysfd, err
 }
 
-// Detach returns the connection as one of package net's, for code that needs a
-// *net.TCPConn. The caller must close that; c is closed, and deadlines are not
-// taken over. Detach waits for a Read or Write under way. It fails with [ErrUnread],
-// leaving c as it is, if bytes have been received ahead.
+// Detach turns the connection into a *net.TCPConn, for code that needs one. The caller
+// must close the returned connection, which has no deadlines. c is closed. Detach
+// waits for a Read or Write under way. If bytes have been received ahead, Detach fails
+// with [ErrUnread] and c stays open.
 func (c *Conn) Detach() (*net.TCPConn, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL
@@ -107,7 +107,7 @@ func (c *Conn) Detach() (*net.TCPConn, error) {
 		return fail(errNotTCP)
 	}
 	var sysfd int
-	// Holding both sides makes this wait for a Read and a Write.
+	// Holding both sides waits for a Read and a Write under way.
 	err := c.fd.Writing(func(reactor.Waiting) error {
 		return c.fd.Reading(func(reactor.Waiting) (err error) {
 			sysfd, err = c.duplicate()
@@ -124,7 +124,7 @@ func (c *Conn) Detach() (*net.TCPConn, error) {
 	}
 	tc, ok := std.(*net.TCPConn)
 	if !ok {
-		return fail(errjoin.Join(fmt.Errorf("netring: package net makes the connection a %T, not a *net.TCPConn", std), std.Close()))
+		return fail(errjoin.Join(fmt.Errorf("netring: net.FileConn returned a %T instead of a *net.TCPConn; use File", std), std.Close()))
 	}
 	if err := c.Close(); err != nil {
 		return fail(errjoin.Join(err, tc.Close()))
@@ -132,8 +132,8 @@ func (c *Conn) Detach() (*net.TCPConn, error) {
 	return tc, nil
 }
 
-// SyscallConn implements syscall.Conn. As with package net's listeners, the raw
-// connection's Read and Write fail.
+// SyscallConn implements syscall.Conn. The raw connection's Read and Write fail, like
+// those of package net's listeners.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
@@ -156,8 +156,8 @@ func (r rawListener) Control(f func(fd uintptr)) error {
 func (rawListener) Read(func(fd uintptr) bool) error  { return syscall.EINVAL }
 func (rawListener) Write(func(fd uintptr) bool) error { return syscall.EINVAL }
 
-// File returns a duplicate of the listener's descriptor, to hand it to another
-// process; closing one does not affect the other. The caller must close the File.
+// File returns a duplicate of the listener's descriptor, for example for another
+// process. The caller must close the File; that does not close the listener.
 func (l *Listener) File() (*os.File, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL

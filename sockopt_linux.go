@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Package net's keep-alive defaults: the time before the first probe and
-// between probes, and how many may go unanswered.
+// Package net's keep-alive defaults: the time before the first probe and between
+// probes, and the number of probes.
 const (
 	defaultKeepAlive      = 15 * time.Second
 	defaultKeepAliveCount = 9
@@ -19,11 +19,11 @@ const (
 // sockopt is one setsockopt(2) with an int value.
 type sockopt struct{ level, name, value int }
 
-// The methods here set socket options. Their errors have Op "set". The options of TCP
-// fail on a unix connection, where the kernel does not know them.
+// The methods here set socket options. Their errors have Op "set". On a unix
+// connection, the kernel refuses the options of TCP.
 
-// setTCP sets socket options of the connection. Its error has both addresses, like
-// package net's for the options that only a TCPConn has.
+// setTCP sets options of a TCP connection. Its error has both addresses, like package
+// net's error for the options that only a TCPConn has.
 func (c *Conn) setTCP(opts ...sockopt) error {
 	err := c.set(opts...)
 	if oe, ok := err.(*net.OpError); ok {
@@ -114,8 +114,8 @@ func (c *Conn) MultipathTCP() (bool, error) {
 	}
 	used := false
 	err := c.fd.Control(func(sysfd int) error {
-		// MPTCP_INFO (Linux 5.16) is refused once the connection has fallen back, and
-		// by sockets of other protocols.
+		// The kernel refuses MPTCP_INFO (Linux 5.16) once the connection has fallen back,
+		// and for sockets of other protocols.
 		_, err := unix.GetsockoptInt(sysfd, solMPTCP, mptcpInfo)
 		used = err == nil
 		return nil
@@ -130,8 +130,8 @@ const (
 	mptcpInfo = 1   // MPTCP_INFO
 )
 
-// keepAliveOptions are the options that package net's SetKeepAliveConfig sets.
-// Negative fields leave the option as it is, zero ones mean the default.
+// keepAliveOptions returns the options that package net's SetKeepAliveConfig sets. A
+// negative field leaves its option unchanged. A zero field means the default.
 func keepAliveOptions(c net.KeepAliveConfig) []sockopt {
 	opts := []sockopt{{unix.SOL_SOCKET, unix.SO_KEEPALIVE, boolInt(c.Enable)}}
 	opts = append(opts, keepAliveSeconds(unix.TCP_KEEPIDLE, c.Idle)...)
@@ -145,8 +145,8 @@ func keepAliveOptions(c net.KeepAliveConfig) []sockopt {
 	return opts
 }
 
-// keepAliveSeconds sets an option to d in seconds, rounded up. As in package net,
-// 0 means the default and a negative value leaves the option as it is.
+// keepAliveSeconds returns the option name with the value d in seconds, rounded up. As
+// in package net, 0 means the default, and a negative d leaves the option unchanged.
 func keepAliveSeconds(name int, d time.Duration) []sockopt {
 	if d == 0 {
 		d = defaultKeepAlive

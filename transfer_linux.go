@@ -1,5 +1,3 @@
-//go:build linux
-
 package netring
 
 import (
@@ -18,11 +16,11 @@ var (
 	_ io.WriterTo   = (*Conn)(nil)
 )
 
-// ReadFrom implements io.ReaderFrom: it sends what r has until its end. Files,
-// also inside an io.LimitedReader or behind any syscall.Conn, go by sendfile(2),
-// connections of netring and net by splice(2), and the rest through memory. Write
-// deadlines and Close end it in the middle of a transfer. Other calls may write
-// to the connection while it waits for r.
+// ReadFrom implements io.ReaderFrom: it sends the content of r until io.EOF. A file,
+// also inside an io.LimitedReader or behind any syscall.Conn, goes by sendfile(2). A
+// connection of netring or net goes by splice(2). Other content goes through memory.
+// Write deadlines and Close interrupt a transfer. Other calls may write to the
+// connection while ReadFrom waits for r.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
@@ -36,7 +34,7 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // isTCP reports whether c is a TCP connection. Package net's unix connections have
-// neither ReadFrom nor WriteTo: errors of copying are those of Read and Write there.
+// neither ReadFrom nor WriteTo, so their errors of copying are those of Read and Write.
 func (c *Conn) isTCP() bool {
 	_, ok := c.laddr.(*net.TCPAddr)
 	return ok
@@ -61,9 +59,9 @@ func (c *Conn) readFrom(r io.Reader) (int64, error) {
 	return n + rest, err
 }
 
-// moveFrom sends up to limit bytes of r, if that is not negative, without copying
-// them. If handled is false and err nil, n bytes were sent and the rest is left
-// to be copied.
+// moveFrom sends bytes of r without copying them: up to limit bytes, or until io.EOF if
+// limit is negative. If handled is false and err is nil, moveFrom has sent n bytes and
+// the caller must copy the rest.
 func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err error) {
 	if src := sourceOf(r); src != nil {
 		n, handled, read, err := spliceBetween(src, c, limit, c.fd.Writing)
@@ -86,9 +84,9 @@ func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err er
 	return n, handled, c.copyError(nil, false, err)
 }
 
-// copyError gives an error of moving bytes from src to c the shape that an error of
-// src's Read, if read is true, or c's Write has, if c is a unix connection. For TCP,
-// ReadFrom shapes it.
+// copyError wraps an error of moving bytes from src to c, if c is a unix connection: as
+// an error of src's Read if read is true, else as an error of c's Write. For TCP,
+// ReadFrom wraps the error.
 func (c *Conn) copyError(src source, read bool, err error) error {
 	var oe *net.OpError
 	if err == nil || c.isTCP() || errors.As(err, &oe) {
@@ -100,17 +98,16 @@ func (c *Conn) copyError(src source, read bool, err error) error {
 	return c.opError("write", "", err)
 }
 
-// source is a connection to splice from. It hands over what it has read ahead,
-// then lets body wait for it.
+// source is a connection to splice from. unread writes to w what the connection has
+// received ahead. reading then runs body, which may wait for the connection.
 type source interface {
 	unread(limit int64, w io.Writer) (int64, error)
 	reading(body func(reactor.Waiting) error) error
 	readError(err error) error
 }
 
-// sourceOf returns r as a source, nil if it is none. Only types known to read
-// their socket and nothing else are: a type that embeds one may have a Read of
-// its own.
+// sourceOf returns r as a source, nil if r is none. Only types whose Read is known to
+// read the socket are sources. A type that embeds such a type may have another Read.
 func sourceOf(r io.Reader) source {
 	switch r := r.(type) {
 	case *Conn:
@@ -125,8 +122,8 @@ func sourceOf(r io.Reader) source {
 		}
 		return nil
 	}
-	// What TCPConn.WriteTo passes on is a struct of package net's, not exported,
-	// around a *TCPConn.
+	// TCPConn.WriteTo passes on an unexported struct of package net that embeds a
+	// *TCPConn.
 	if v := reflect.ValueOf(r); v.Kind() == reflect.Struct && v.Type().PkgPath() == "net" {
 		if f := v.FieldByName("TCPConn"); f.IsValid() {
 			if tc, ok := f.Interface().(*net.TCPConn); ok {
@@ -137,8 +134,8 @@ func sourceOf(r io.Reader) source {
 	return nil
 }
 
-// ringSource is a Conn. It is an io.Reader without WriteTo, so that io.Copy from it
-// does not come back here.
+// ringSource is a Conn as an io.Reader without WriteTo, so that io.Copy does not call
+// WriteTo again.
 type ringSource struct{ c *Conn }
 
 func (s ringSource) Read(p []byte) (int, error) { return s.c.Read(p) }
@@ -165,7 +162,7 @@ func (s ringSource) reading(body func(reactor.Waiting) error) error {
 
 func (s ringSource) readError(err error) error { return s.c.opError("read", "", err) }
 
-// stdConn is a connection of package net's.
+// stdConn is a connection of package net.
 type stdConn interface {
 	net.Conn
 	syscall.Conn
@@ -187,8 +184,9 @@ func (s stdSource) readError(err error) error {
 	return &net.OpError{Op: "read", Net: s.c.LocalAddr().Network(), Source: s.c.LocalAddr(), Addr: s.c.RemoteAddr(), Err: err}
 }
 
-// spliceBetween moves up to limit bytes, if that is not negative, from src to dst,
-// whose writes go through writing. read says that an error is src's.
+// spliceBetween moves bytes from src to dst: up to limit bytes, or until io.EOF if
+// limit is negative. writing runs the writes to dst. read reports that an error comes
+// from src.
 func spliceBetween(src source, dst io.Writer, limit int64, writing reactor.Side) (n int64, handled, read bool, err error) {
 	for {
 		left := limit
@@ -206,14 +204,14 @@ func spliceBetween(src source, dst io.Writer, limit int64, writing reactor.Side)
 		moved, handled, read, err := reactor.Splice(writing, src.reading, left)
 		n += moved
 		if errors.Is(err, reactor.ErrUnread) {
-			continue // somebody else has read ahead in the meantime
+			continue // another reader has received ahead in the meantime
 		}
 		return n, handled, read, err
 	}
 }
 
-// WriteTo implements io.WriterTo: it writes to w what comes from the connection
-// until its end. To connections of netring and net it goes by splice(2).
+// WriteTo implements io.WriterTo: it writes to w what the connection receives until
+// io.EOF. Bytes for a connection of netring or net go by splice(2).
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
@@ -248,7 +246,7 @@ func (c *Conn) writeTo(w io.Writer) (n int64, err error) {
 	return io.Copy(w, src)
 }
 
-// stdStream returns w as a stream connection of package net's, nil if it is none.
+// stdStream returns w as a stream connection of package net, nil if w is none.
 func stdStream(w io.Writer) stdConn {
 	switch w := w.(type) {
 	case *net.TCPConn:
@@ -261,7 +259,8 @@ func stdStream(w io.Writer) stdConn {
 	return nil
 }
 
-// writeOnly is a Conn without ReadFrom, so that io.Copy does not come back here.
+// writeOnly is a Conn as an io.Writer without ReadFrom, so that io.Copy does not call
+// ReadFrom again.
 type writeOnly struct{ c *Conn }
 
 func (w writeOnly) Write(p []byte) (int, error) { return w.c.Write(p) }

@@ -11,31 +11,31 @@ import (
 	"github.com/netring-go/netring/internal/errjoin"
 )
 
-// Limits of a Ring. The kernel's buffer ids have 16 bits and its ring at most
-// 32768 entries (io_uring_register(2)); a buffer of less than 512 bytes could
-// not serve the reads it exists for, see reactor's small-read threshold.
+// Limits of a Ring. The kernel's ring has at most 32768 entries
+// (io_uring_register(2)). A buffer must hold every read for which package reactor uses
+// the ring.
 const (
 	MaxBuffers    = 1 << 15
 	MinBufferSize = 512
 	MaxBufferSize = 1 << 20
 )
 
-var errClosed = errors.New("bufring: the ring is closed")
+var errClosed = errors.New("bufring: the ring is closed; make a new Ring")
 
-// Stats counts what happened to a Ring's buffers since it was made.
+// Stats counts what happened to a Ring's buffers since New.
 type Stats struct {
 	Buffers int    // buffers in the ring
 	InUse   int    // buffers handed out and not recycled
-	Taken   uint64 // buffers handed out, ever
-	Empty   uint64 // times no buffer was left
+	Taken   uint64 // times that a buffer was handed out
+	Empty   uint64 // times that no buffer was left
 }
 
-// Ring is a fixed set of equally large buffers outside the Go heap. All
-// methods may be called concurrently.
+// Ring is a fixed set of buffers of one size outside the Go heap. All methods may be
+// called concurrently.
 //
-// A Ring is in one of two modes. After Register, the kernel hands buffers out
-// and the caller reports each with Claim. Without Register, and again after
-// Reclaim, Take does both.
+// A Ring has two modes. After Register, the kernel hands out buffers, and the caller
+// must report each buffer with Claim. Without Register, and again after Reclaim, Take
+// hands out buffers.
 type Ring struct {
 	size  int
 	count int
@@ -46,8 +46,8 @@ type Ring struct {
 	entries    []byte   // registered mode: the ring shared with the kernel
 	tail       uint16   // registered mode: next entry to publish
 	out        []bool   // which buffers are handed out
-	gens       []uint32 // how often each was
-	inUse      int      // how many
+	gens       []uint32 // how often each buffer was handed out
+	inUse      int      // how many buffers are handed out
 	registered bool
 	closed     bool
 
@@ -55,15 +55,15 @@ type Ring struct {
 	empty atomic.Uint64
 }
 
-// New maps count buffers of size bytes each. count must be a power of two of
-// at most [MaxBuffers], size lie between [MinBufferSize] and [MaxBufferSize].
-// Memory is committed by the kernel page by page as buffers are first used.
+// New maps count buffers of size bytes each. count must be a power of two up to
+// [MaxBuffers], and size from [MinBufferSize] to [MaxBufferSize]. The kernel commits a
+// page of memory on its first use. The caller must Close the Ring.
 func New(count, size int) (*Ring, error) {
 	if count < 1 || count > MaxBuffers || count&(count-1) != 0 {
-		return nil, fmt.Errorf("bufring: %d buffers: want a power of two from 1 to %d", count, MaxBuffers)
+		return nil, fmt.Errorf("bufring: count is %d; use a power of two from 1 to %d", count, MaxBuffers)
 	}
 	if size < MinBufferSize || size > MaxBufferSize {
-		return nil, fmt.Errorf("bufring: buffers of %d bytes: want %d to %d", size, MinBufferSize, MaxBufferSize)
+		return nil, fmt.Errorf("bufring: size is %d; use %d to %d bytes", size, MinBufferSize, MaxBufferSize)
 	}
 	mem, err := unix.Mmap(-1, 0, count*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
@@ -77,7 +77,7 @@ func New(count, size int) (*Ring, error) {
 // fillFree makes every buffer that is not handed out available to Take.
 func (r *Ring) fillFree() {
 	r.free = make([]uint16, 0, r.count)
-	for id := r.count - 1; id >= 0; id-- { // low ids are taken first: fewer pages touched
+	for id := r.count - 1; id >= 0; id-- { // Take starts with low ids, so it touches fewer pages
 		if !r.out[id] {
 			r.free = append(r.free, uint16(id))
 		}
@@ -87,15 +87,15 @@ func (r *Ring) fillFree() {
 // BufferSize returns the size of each buffer in bytes.
 func (r *Ring) BufferSize() int { return r.size }
 
-// Bytes returns the first n bytes of buffer id. They belong to the caller from
-// Take or Claim until Recycle.
+// Bytes returns the first n bytes of buffer id. The caller owns the bytes from Take or
+// Claim until Recycle.
 func (r *Ring) Bytes(id uint16, n int) []byte {
 	off := int(id) * r.size
 	return r.mem[off : off+n : off+r.size]
 }
 
-// Take hands out a buffer chosen in user space. It reports false when none is
-// left or when the kernel does the choosing.
+// Take hands out a buffer. It reports false if no buffer is left, after Register and
+// after Close.
 func (r *Ring) Take() (id uint16, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,8 +109,8 @@ func (r *Ring) Take() (id uint16, ok bool) {
 	return id, true
 }
 
-// Claim records that the kernel handed out buffer id, as a completion's
-// IORING_CQE_F_BUFFER says.
+// Claim records that the kernel handed out buffer id, see IORING_CQE_F_BUFFER. It
+// panics if the buffer is already handed out.
 func (r *Ring) Claim(id uint16) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,15 +130,15 @@ func (r *Ring) handOut(id uint16) {
 // Exhausted records that the kernel had no buffer left (ENOBUFS).
 func (r *Ring) Exhausted() { r.empty.Add(1) }
 
-// Generation returns a number that changes each time buffer id is handed out.
+// Generation returns the number of times that buffer id was handed out.
 func (r *Ring) Generation(id uint16) uint32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.gens[id]
 }
 
-// RecycleGeneration is Recycle, but panics if the buffer has been recycled since
-// it was handed out as generation gen, even if it is out again.
+// RecycleGeneration is Recycle for the buffer that was handed out as generation gen. It
+// panics if that generation was recycled before, even if the buffer is handed out again.
 func (r *Ring) RecycleGeneration(id uint16, gen uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +148,8 @@ func (r *Ring) RecycleGeneration(id uint16, gen uint32) {
 	r.recycle(id)
 }
 
-// Recycle gives buffer id back. Its bytes must not be used afterwards.
+// Recycle gives buffer id back. The caller must not use its bytes afterwards. Recycle
+// panics if the buffer is not handed out.
 func (r *Ring) Recycle(id uint16) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,10 +175,10 @@ func (r *Ring) recycle(id uint16) {
 	}
 }
 
-// Reclaim ends the sharing that Register began: the buffers are Take's again,
-// except for those handed out, which come back with Recycle. No submission may
-// use the ring any more: either the io_uring instance is closed, or its caller
-// has stopped asking for buffers.
+// Reclaim ends the sharing that Register began: Take hands out the buffers again.
+// Buffers that are handed out come back with Recycle. No submission may use the ring
+// after Reclaim: either the io_uring instance is closed, or its user submits no RECV
+// with this buffer group.
 func (r *Ring) Reclaim() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -198,8 +199,8 @@ func (r *Ring) Stats() Stats {
 	return Stats{Buffers: r.count, InUse: r.inUse, Taken: r.taken.Load(), Empty: r.empty.Load()}
 }
 
-// Close frees the ring, which no submission may use any more. Buffers still
-// handed out stay valid; the memory goes with the last of them.
+// Close frees the ring. No submission may use the ring after Close. Buffers that are
+// handed out stay valid; the last Recycle frees the memory.
 func (r *Ring) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

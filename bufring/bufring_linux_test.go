@@ -23,8 +23,8 @@ func TestLimits(t *testing.T) {
 		{3, 4096, "power of two"},
 		{-4, 4096, "power of two"},
 		{2 * MaxBuffers, 4096, "power of two"},
-		{4, MinBufferSize - 1, "want 512 to"},
-		{4, MaxBufferSize + 1, "want 512 to"},
+		{4, MinBufferSize - 1, "use 512 to"},
+		{4, MaxBufferSize + 1, "use 512 to"},
 	} {
 		if _, err := New(tc.count, tc.size); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("New(%d, %d): %v, want it to say %q", tc.count, tc.size, err, tc.want)

@@ -2,7 +2,7 @@
 
 package bufring
 
-// poison overwrites a recycled buffer, so that a use after Recycle shows.
+// poison overwrites a recycled buffer, so that tests detect a use after Recycle.
 func poison(b []byte) {
 	for i := range b {
 		b[i] = 0xdb

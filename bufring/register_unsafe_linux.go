@@ -17,8 +17,8 @@ const (
 	ioringRegisterPbufRing = 22 // IORING_REGISTER_PBUF_RING, Linux 5.19
 )
 
-// ioUringBuf is struct io_uring_buf. The resv field of the ring's first entry
-// is the ring's tail.
+// ioUringBuf is struct io_uring_buf. The ring's tail is the resv field of its first
+// entry.
 type ioUringBuf struct {
 	addr uint64
 	len  uint32
@@ -35,10 +35,10 @@ type ioUringBufReg struct {
 	resv        [3]uint64
 }
 
-// Register shares the ring with the io_uring instance ringFD as buffer group
-// group and hands every buffer to the kernel. It must be called before any
-// Take, and at most once. The kernel keeps using the memory until ringFD
-// is closed; Close the Ring only after that.
+// Register shares the ring with the io_uring instance ringFD, as the buffer group
+// group, and hands every buffer to the kernel. The caller must call Register before
+// Take, and at most once. The kernel uses the memory until ringFD is closed, so the
+// caller must close ringFD before the Ring.
 func (r *Ring) Register(ringFD int, group uint16) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,9 +46,9 @@ func (r *Ring) Register(ringFD int, group uint16) error {
 	case r.closed:
 		return errClosed
 	case r.registered:
-		return errors.New("bufring: the ring is registered already")
+		return errors.New("bufring: the ring is already registered; make a Ring for each io_uring instance")
 	case r.inUse > 0:
-		return fmt.Errorf("bufring: register with %d buffers in use", r.inUse)
+		return fmt.Errorf("bufring: %d buffers are in use; call Register before Take", r.inUse)
 	}
 	entries, err := unix.Mmap(-1, 0, r.count*int(unsafe.Sizeof(ioUringBuf{})),
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
@@ -82,9 +82,9 @@ func (r *Ring) publish(id uint16) {
 	storeTail(ring, r.tail)
 }
 
-// storeTail publishes the tail with release semantics. sync/atomic has no
-// 16-bit store, so it stores the 32-bit word that holds the first entry's bid
-// and the tail; only this side writes either, under Ring.mu.
+// storeTail publishes the tail with release semantics. sync/atomic has no 16-bit store,
+// so storeTail stores the 32-bit word that holds the first entry's bid and the tail.
+// The kernel writes neither, and Ring.mu is held.
 func storeTail(ring unsafe.Pointer, tail uint16) {
 	first := (*ioUringBuf)(ring)
 	var word uint32

@@ -8,14 +8,13 @@ import (
 	"github.com/netring-go/netring"
 )
 
-// noise is how far two measurements of the same thing lie apart on a busy machine.
+// noise is the difference between two measurements below which they count as equal.
 const noise = 0.05
 
-// fewFiles is the limit of open files below which a server of many connections
-// runs into it.
+// fewFiles is the limit of open files that is too low for many connections.
 const fewFiles = 10000
 
-// advise says what to change, if anything.
+// advise returns what to change, or that nothing needs a change.
 func advise(d *diagnosis) (advice []string) {
 	say := func(format string, args ...any) { advice = append(advice, fmt.Sprintf(format, args...)) }
 	ratio := map[netring.Engine]float64{}
@@ -31,15 +30,15 @@ func advise(d *diagnosis) (advice []string) {
 	switch {
 	case len(ratio) == 0:
 	case best != d.Engine:
-		say("%v was faster here than %v, which runs now: %.2f against %.2f of net. Measure again when the machine is idle; if it stays so, set %s=%v.",
+		say("%v was faster here than %v, which runs now: %.2f against %.2f of net. Measure again on an idle machine. If the result is the same, set %s=%v.",
 			best, d.Engine, ratio[best], ratio[d.Engine], netring.EngineEnv, best)
 	case ratio[d.Engine] < 1-noise:
-		say("net was faster here for this load: consider %s=net.", netring.EngineEnv)
+		say("net was faster here with this load; consider %s=net.", netring.EngineEnv)
 	}
 	ring := len(d.Features) > 0
 	for _, f := range d.Features {
 		if !f.Supported && d.Engine == netring.EngineURing {
-			say("%s came with Linux %s; a newer kernel brings it.", f.Name, f.Since)
+			say("%s needs Linux %s or later; use a newer kernel.", f.Name, f.Since)
 		}
 		ring = ring && f.Supported
 	}
@@ -47,7 +46,7 @@ func advise(d *diagnosis) (advice []string) {
 		say("The syscall engine is a fine default: it runs the same batches. If you want io_uring: %s", d.Reason)
 	}
 	if soft, err := strconv.Atoi(strings.Split(d.Limits.OpenFiles, "/")[0]); err == nil && soft < fewFiles {
-		say("At most %d files may be open, so fewer connections can be: raise the limit (ulimit -n, LimitNOFILE, --ulimit nofile).", soft)
+		say("The limit of open files is %d, which also limits connections; raise it (ulimit -n, LimitNOFILE, --ulimit nofile).", soft)
 	}
 	if len(advice) == 0 {
 		say("There is nothing to change.")

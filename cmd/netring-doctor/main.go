@@ -1,6 +1,6 @@
-// Command netring-doctor says what netring does on this machine, and why: the
-// kernel, the parts of io_uring that are there, the limits, the engine that auto
-// picks, how fast each engine is here, and what to change, if anything.
+// Command netring-doctor reports what netring does on this machine, and why. It prints
+// the kernel, the features of io_uring, the limits, the engine that auto picks, the
+// speed of each engine and what to change.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/netring-go/netring"
 )
 
-// diagnosis is everything the doctor finds. With -json, it is printed as such.
+// diagnosis is everything that the doctor finds. -json prints a diagnosis as JSON.
 type diagnosis struct {
 	*netring.Report
 	Go           string        `json:"go"`
@@ -36,12 +36,18 @@ func main() {
 		return
 	}
 	switch err := run(os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp): // asked for, and printed
+	case errors.Is(err, flag.ErrHelp): // run has printed the help
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "netring-doctor:", err)
 		os.Exit(1)
 	}
 }
+
+// The longest measurement.
+const (
+	maxRounds = 100
+	maxTurn   = time.Minute
+)
 
 func run(args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("netring-doctor", flag.ContinueOnError)
@@ -52,10 +58,13 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	if fs.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q: there are only flags, see -h", fs.Arg(0))
+		return fmt.Errorf("the argument %q is unknown; use flags only, see -h", fs.Arg(0))
 	}
-	if *rounds < 0 || *rounds > 100 || *turn <= 0 || *turn > time.Minute {
-		return fmt.Errorf("-rounds %d, -d %v: want up to 100 rounds of up to a minute", *rounds, *turn)
+	if *rounds < 0 || *rounds > maxRounds {
+		return fmt.Errorf("-rounds is %d; use 0 to %d", *rounds, maxRounds)
+	}
+	if *turn <= 0 || *turn > maxTurn {
+		return fmt.Errorf("-d is %v; use more than 0 and at most %v", *turn, maxTurn)
 	}
 	report, err := netring.Probe()
 	if err != nil {

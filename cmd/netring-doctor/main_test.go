@@ -12,7 +12,7 @@ import (
 	"github.com/netring-go/netring/internal/leakcheck"
 )
 
-// TestMain lets the test binary be the load generator.
+// TestMain makes the test binary the load generator if the environment asks for that.
 func TestMain(m *testing.M) {
 	if os.Getenv(loadEnv) != "" {
 		main()
@@ -84,7 +84,7 @@ func TestAdvice(t *testing.T) {
 		name string
 		d    diagnosis
 		want string
-		not  string // what nothing must speak of, if not empty
+		not  string // what no advice may contain, if not empty
 	}{
 		{"all well", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(1.2, 1.2)}, "nothing to change", ""},
 		{"the other engine is faster", diagnosis{Report: &netring.Report{Engine: netring.EngineURing, Features: feature(true)}, Measurements: measured(1.3, 1.1)}, "NETRING_ENGINE=syscall", ""},

@@ -19,26 +19,27 @@ import (
 	"github.com/netring-go/netring"
 )
 
-// The load: each connection has one message under way at a time.
+// The load: each connection sends a message and waits for its echo, again and again.
 const (
 	messageSize = 128
 	connections = 32
 )
 
-// loadEnv makes this program the load generator: address and duration.
+// loadEnv in the environment makes this program the load generator. Its value is an
+// address and a duration, separated by a comma.
 const loadEnv = "NETRING_DOCTOR_LOAD"
 
-// measurement is how an engine did.
+// measurement is the result of one engine.
 type measurement struct {
 	Engine    netring.Engine `json:"engine"`
 	Rate      float64        `json:"messages_per_second"`
-	CPU       float64        `json:"cpu_us_per_message"` // of the server process; 0: not known
-	RateRatio float64        `json:"rate_ratio"`         // medians of the rounds' ratios to net
+	CPU       float64        `json:"cpu_us_per_message"` // of the server process; 0: unknown
+	RateRatio float64        `json:"rate_ratio"`         // the median of the rounds' ratios to net
 	CPURatio  float64        `json:"cpu_ratio"`
 }
 
-// measure has this process serve echo with each engine there is and with net, in
-// turns of random order, while another process makes the load.
+// measure serves echo with net and with each available engine, in turns of random
+// order. A child process makes the load.
 func measure(report *netring.Report, rounds int, turn time.Duration) (ms []measurement, err error) {
 	kinds := []netring.Engine{netring.EngineNet}
 	switch report.Engine {
@@ -47,7 +48,7 @@ func measure(report *netring.Report, rounds int, turn time.Duration) (ms []measu
 	case netring.EngineSyscall:
 		kinds = append(kinds, netring.EngineSyscall)
 	}
-	// A process whose environment asks for an engine measures the others, too.
+	// The environment must not choose the engine: measure compares all of them.
 	if v, ok := os.LookupEnv(netring.EngineEnv); ok {
 		if err := os.Unsetenv(netring.EngineEnv); err != nil {
 			return nil, err
@@ -92,7 +93,7 @@ func serveTurn(engine netring.Engine, turn time.Duration) (rate, cpu float64, er
 			}
 			served.Go(func() {
 				defer c.Close()
-				// It ends when the load generator hangs up, which may well be in the
+				// The copy ends when the load generator closes the connection, perhaps in the
 				// middle of a message.
 				_, _ = io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{c}, make([]byte, 4096))
 			})
@@ -110,22 +111,23 @@ func serveTurn(engine netring.Engine, turn time.Duration) (rate, cpu float64, er
 	before := processTime()
 	out, err := cmd.Output()
 	if err != nil {
-		return 0, 0, fmt.Errorf("the load generator: %w", err)
+		return 0, 0, fmt.Errorf("run the load generator: %w", err)
 	}
 	after := processTime()
 	n, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 	if err != nil || n == 0 {
-		return 0, 0, fmt.Errorf("the load generator counted %q messages", out)
+		return 0, 0, fmt.Errorf("the load generator printed %q instead of a number of messages; use a longer turn, see -d", out)
 	}
 	return n / turn.Seconds(), float64((after - before).Nanoseconds()) / 1e3 / n, nil
 }
 
-// runLoad is the load generator: it prints how many messages came back.
+// runLoad is the load generator: it writes to out the number of messages that came
+// back.
 func runLoad(job string, out io.Writer) error {
 	addr, d, ok := strings.Cut(job, ",")
 	turn, err := time.ParseDuration(d)
 	if !ok || err != nil {
-		return fmt.Errorf("%s is %q: want an address and a duration", loadEnv, job)
+		return fmt.Errorf("%s is %q; use an address and a duration, such as 127.0.0.1:80,1s", loadEnv, job)
 	}
 	var total atomic.Int64
 	errs := make(chan error, connections)
@@ -143,14 +145,15 @@ func runLoad(job string, out io.Writer) error {
 	return err
 }
 
-// ping sends messages and waits for each to come back, until end.
+// ping sends messages until end, and waits for the echo of each. It counts the echoes in
+// total.
 func ping(addr string, end time.Time, total *atomic.Int64) error {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	// An engine that hangs must not hang the doctor.
+	// An engine that hangs must not make the doctor hang.
 	if err := c.SetDeadline(end.Add(10 * time.Second)); err != nil {
 		return err
 	}

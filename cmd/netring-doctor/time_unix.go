@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// processTime is the CPU time that this process has used.
+// processTime returns the CPU time that this process has used, 0 if it is unknown.
 func processTime() time.Duration {
 	var ru syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {

@@ -1,5 +1,5 @@
-// Echo returns to each client what it sends: one goroutine per connection, as
-// with net.
+// Echo returns to each client what the client sends. It runs one goroutine per
+// connection, as with net.
 package main
 
 import (
@@ -34,7 +34,7 @@ func run(flags *listen.Flags) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	ln, what, done, err := flags.Listen() // netring.Listen("tcp", addr) in a program of yours
+	ln, what, done, err := flags.Listen() // netring.Listen("tcp", addr) in your program
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func run(flags *listen.Flags) error {
 	return nil
 }
 
-// server knows its connections, to be able to end them.
+// server knows its connections, so that finish can end them.
 type server struct {
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -72,7 +72,7 @@ func (s *server) serve(ln net.Listener) error {
 		c, err := ln.Accept()
 		if err != nil {
 			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-				time.Sleep(10 * time.Millisecond) // until some connections are closed
+				time.Sleep(10 * time.Millisecond) // some connections may close meanwhile
 				continue
 			}
 			return err
@@ -111,7 +111,7 @@ func (s *server) echo(c net.Conn) {
 	}
 }
 
-// finish gives the connections until the deadline to end.
+// finish waits until the connections have ended, or ends them at the deadline.
 func (s *server) finish(deadline time.Time) {
 	s.mu.Lock()
 	for c := range s.conns {

@@ -1,5 +1,5 @@
-// Http serves net/http over netring. The server is the one that net.Listen would
-// have; only the listener is another.
+// Http serves net/http over netring. The program is the same with net.Listen; only the
+// listener differs.
 package main
 
 import (
@@ -29,7 +29,7 @@ func run(flags *listen.Flags) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	ln, what, done, err := flags.Listen() // netring.Listen("tcp", addr) in a program of yours
+	ln, what, done, err := flags.Listen() // netring.Listen("tcp", addr) in your program
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,10 @@
-// Package errjoin joins errors without hiding the type of one that is alone.
+// Package errjoin joins errors without hiding the type of a single error.
 package errjoin
 
 import "errors"
 
-// Join is errors.Join, except that it returns a single error as it is: wrapped, it
-// would lose its Timeout and Temporary methods for whoever asks by interface.
+// Join is errors.Join, except that it returns a single error unchanged. Wrapped, the
+// error would hide its Timeout and Temporary methods from type assertions.
 func Join(errs ...error) error {
 	var only error
 	n := 0

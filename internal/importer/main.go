@@ -1,5 +1,5 @@
-// Command importer imports netring and does nothing with it. A test runs it where
-// nothing can be opened.
+// Command importer imports netring and does not use it. A test runs the command without
+// free descriptors.
 package main
 
 import (

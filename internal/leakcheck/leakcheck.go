@@ -1,5 +1,4 @@
-// Package leakcheck fails a test binary that leaves goroutines or descriptors
-// behind.
+// Package leakcheck fails a test binary that leaks goroutines or descriptors.
 package leakcheck
 
 import (
@@ -16,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Main is what TestMain calls: it runs the tests, looks for leaks and exits.
+// Main runs the tests, checks for leaks and exits. TestMain calls Main.
 func Main(m *testing.M) {
 	before, err := descriptors()
 	if err != nil {
@@ -33,9 +32,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Descriptors fails t if descriptors that were not open when it was called are
-// open when the test ends. It must be called before anything else the test
-// cleans up.
+// Descriptors fails t if the test leaves a descriptor open that was not open at the
+// call. A test must call Descriptors before it registers other cleanups.
 func Descriptors(t testing.TB) {
 	t.Helper()
 	before, err := descriptors()
@@ -49,9 +47,9 @@ func Descriptors(t testing.TB) {
 	})
 }
 
-// newDescriptors says which descriptors are open that are not in before. Package
-// net and the runtime close some in the background, so it waits a little before
-// it complains.
+// newDescriptors returns an error that lists the open descriptors that are not in
+// before. Package net and the runtime close some descriptors in the background, so
+// newDescriptors waits for a while first.
 func newDescriptors(before map[string]string) error {
 	deadline := time.Now().Add(5 * time.Second)
 	for {
@@ -76,8 +74,8 @@ func newDescriptors(before map[string]string) error {
 	}
 }
 
-// startNetpoller makes the runtime open the descriptors of its netpoller, which
-// stay open, so that they are there before the first count.
+// startNetpoller makes the runtime open the descriptors of its netpoller. They stay
+// open, so they must be open before the first count.
 var startNetpoller = sync.OnceValue(func() error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -86,8 +84,8 @@ var startNetpoller = sync.OnceValue(func() error {
 	return errors.Join(r.Close(), w.Close())
 })
 
-// descriptors lists the process's open descriptors: number and target. Where
-// there is no /proc, it knows of none.
+// descriptors returns the targets of the process's open descriptors by number, nil on a
+// system without /proc.
 func descriptors() (map[string]string, error) {
 	if err := startNetpoller(); err != nil {
 		return nil, err
@@ -103,7 +101,7 @@ func descriptors() (map[string]string, error) {
 	fds := make(map[string]string)
 	for _, e := range entries {
 		target, err := os.Readlink(filepath.Join(dir, e.Name()))
-		if err != nil { // closed in the meantime, as is the one ReadDir used
+		if err != nil { // closed in the meantime, like ReadDir's own descriptor
 			continue
 		}
 		fds[e.Name()] = target

@@ -1,3 +1,3 @@
-// Package seccomp puts the process behind a seccomp filter, as containers do, for
-// tests and benchmarks. See seccomp(2).
+// Package seccomp puts the process behind a seccomp filter, like a container runtime,
+// for tests and benchmarks. See seccomp(2).
 package seccomp

@@ -1,4 +1,4 @@
-// Package sockettest makes plain sockets for tests of what runs on sockets.
+// Package sockettest makes plain sockets for tests.
 package sockettest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pair returns a connected non-blocking socket, which is the caller's, and
-// its blocking peer, which is closed with the test.
+// Pair returns a connected non-blocking socket and its blocking peer. The caller must
+// close the socket. The end of the test closes the peer.
 func Pair(t testing.TB) (a, b int) {
 	t.Helper()
 	must := func(err error) {
@@ -35,17 +35,17 @@ func Pair(t testing.TB) (a, b int) {
 		if err != unix.EAGAIN {
 			break
 		}
-		time.Sleep(time.Millisecond) // the listener is non-blocking; the connection is there at once
+		time.Sleep(time.Millisecond) // the listener is non-blocking; the connection arrives soon
 	}
 	must(err)
-	// A peer that hangs would hang the test; it gets an error instead.
+	// A call that hangs would make the test hang. With a timeout it fails instead.
 	must(unix.SetsockoptTimeval(b, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20}))
 	must(unix.SetsockoptTimeval(b, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 20}))
 	return a, b
 }
 
-// Read is read(2) of a blocking socket. A Pair's has a timeout, so a signal of the Go
-// runtime ends the call early, see signal(7): it is made again then.
+// Read is read(2) on a blocking socket. Because the peer of Pair has a timeout, a signal
+// of the Go runtime interrupts the call, see signal(7). Read then repeats the call.
 func Read(fd int, p []byte) (n int, err error) {
 	for {
 		if n, err = unix.Read(fd, p); err != unix.EINTR {
@@ -54,7 +54,8 @@ func Read(fd int, p []byte) (n int, err error) {
 	}
 }
 
-// Write writes all of p, as Read reads.
+// Write writes all of p with write(2) on a blocking socket. Like Read, it repeats an
+// interrupted call.
 func Write(fd int, p []byte) (n int, err error) {
 	for n < len(p) {
 		k, err := unix.Write(fd, p[n:])
@@ -66,7 +67,8 @@ func Write(fd int, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Listener returns a non-blocking socket that listens on loopback.
+// Listener returns a non-blocking socket that listens on loopback. The caller must
+// close the socket.
 func Listener(t testing.TB) int {
 	t.Helper()
 	l, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)

@@ -1,5 +1,5 @@
-// Package exampletest runs an example's main function as a user would: in a
-// process of its own, ended by a signal.
+// Package exampletest runs an example's main function as users do: in its own process,
+// until a signal ends the process.
 package exampletest
 
 import (
@@ -15,10 +15,11 @@ import (
 	"time"
 )
 
-// asExample in the environment makes a test binary be the example.
+// asExample in the environment makes a test binary run the example.
 const asExample = "NETRING_TEST_RUN_EXAMPLE"
 
-// Main is what TestMain calls.
+// Main runs the tests, or the example in the processes that Run starts. TestMain calls
+// Main.
 func Main(m *testing.M, example func()) {
 	if os.Getenv(asExample) != "" {
 		example()

@@ -1,5 +1,5 @@
-// Package listen has the flags that the examples share: they choose between
-// netring and net, so that the two can be compared.
+// Package listen has the flags that the examples share. The flags choose between netring
+// and net, so that users can compare the two.
 package listen
 
 import (
@@ -26,8 +26,8 @@ func Register(fs *flag.FlagSet, addr string) *Flags {
 	return &f
 }
 
-// Listen listens as the flags say. It returns the listener, a line that says what
-// it is, and a function to call when the listener and its connections are closed.
+// Listen returns the listener that the flags choose, and a line that describes it. The
+// caller must call done when the listener and its connections are closed.
 func (f *Flags) Listen() (ln net.Listener, what string, done func() error, err error) {
 	switch f.listener {
 	case "net":
@@ -38,10 +38,10 @@ func (f *Flags) Listen() (ln net.Listener, what string, done func() error, err e
 		return ln, fmt.Sprintf("listening on %s with net", ln.Addr()), func() error { return nil }, nil
 	case "netring":
 	default:
-		return nil, "", nil, fmt.Errorf("-listener %q: want netring or net", f.listener)
+		return nil, "", nil, fmt.Errorf("-listener is %q; use netring or net", f.listener)
 	}
-	// netring.Listen("tcp", addr) is all it takes; a Poller of one's own is for
-	// choosing the engine and asking which one it became.
+	// netring.Listen("tcp", addr) is enough to listen. The Poller is for choosing the
+	// engine and reporting which engine runs.
 	p, err := netring.NewPoller(netring.Config{Engine: f.engine})
 	if err != nil {
 		return nil, "", nil, err
