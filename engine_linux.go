@@ -3,7 +3,6 @@ package netring
 import (
 	"slices"
 
-	"github.com/netring-go/netring/reactor"
 	"github.com/netring-go/netring/reactor/engine"
 )
 
@@ -20,13 +19,3 @@ func (e Engine) kind() engine.Kind { return engineKinds[e] }
 
 // engineOf returns the Engine that package reactor calls k.
 func engineOf(k engine.Kind) Engine { return Engine(slices.Index(engineKinds, k)) }
-
-// member is a reactor of a Poller. It names its engine as netring does.
-type member struct{ *reactor.Reactor }
-
-// Engine returns the engine in use, and why EngineAuto did not pick EngineURing, or
-// gave it up.
-func (m member) Engine() (Engine, error) {
-	kind, reason := m.Reactor.Engine()
-	return engineOf(kind), reason
-}

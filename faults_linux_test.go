@@ -682,7 +682,7 @@ func testMemoryLock(t *testing.T, step string) {
 			t.Errorf("with %s KiB the engine is %v, because %q", step, s.Engine, s.EngineReason)
 		}
 		for _, r := range p.all() {
-			if kind, _ := r.Engine(); kind != s.Engine {
+			if kind, _ := r.Engine(); engineOf(kind) != s.Engine {
 				t.Errorf("one reactor has the engine %v, the Poller %v", kind, s.Engine)
 			}
 		}

@@ -158,15 +158,12 @@ func (p *Poller) follow() {
 }
 
 // all returns all reactors, the acceptor last.
-func (p *Poller) all() []member {
-	var ms []member
-	for _, r := range *p.reactors.Load() {
-		ms = append(ms, member{r})
-	}
+func (p *Poller) all() []*reactor.Reactor {
+	all := slices.Clone(*p.reactors.Load())
 	if p.acceptor != nil {
-		ms = append(ms, member{p.acceptor})
+		all = append(all, p.acceptor)
 	}
-	return ms
+	return all
 }
 
 // place returns the reactor that will serve a new connection.
@@ -187,48 +184,4 @@ func (p *Poller) Close() error {
 	p.growing.Lock()
 	defer p.growing.Unlock()
 	return p.closeReactors()
-}
-
-// Stats returns the Poller's counters. They remain readable after Close.
-func (p *Poller) Stats() Stats {
-	s := Stats{Reactors: len(*p.reactors.Load())}
-	if p.std {
-		s.Engine = EngineNet
-	}
-	if p.reason != nil {
-		s.EngineReason = p.reason.Error()
-	}
-	for i, r := range p.all() {
-		engine, reason := r.Engine()
-		if i == 0 || engine == EngineSyscall {
-			s.Engine = engine
-		}
-		if reason != nil { // the ring broke down
-			s.EngineReason = reason.Error()
-		}
-		s.add(r.Stats())
-	}
-	return s
-}
-
-// add adds a reactor's counters to s.
-func (s *Stats) add(rs reactor.Stats) {
-	s.Descriptors += rs.Descriptors
-	s.Waiting += rs.Waiting
-	s.Batches += rs.Batches
-	s.Ops += rs.Ops
-	s.Single += rs.Single
-	s.Inline += rs.Inline
-	s.Direct += rs.Direct
-	s.Polls += rs.Polls
-	s.Events += rs.Events
-	s.Parks += rs.Parks
-	s.Leads += rs.Leads
-	s.Loops += rs.Loops
-	s.Stale += rs.Stale
-	s.Demoted += rs.Demoted
-	s.Buffers.Buffers += rs.Buffers.Buffers
-	s.Buffers.InUse += rs.Buffers.InUse
-	s.Buffers.Taken += rs.Buffers.Taken
-	s.Buffers.Empty += rs.Buffers.Empty
 }
