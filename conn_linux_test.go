@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"sync"
@@ -121,13 +122,6 @@ func TestRow01Deadlines(t *testing.T) {
 	})
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestRow02Close(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		server, _ := s.pair(t)
@@ -221,52 +215,6 @@ func TestRow02NoCrossTalk(t *testing.T) {
 		within(t, "the clients", clients.Wait)
 		must(t, ln.Close())
 		within(t, "the server", wg.Wait)
-	})
-}
-
-func TestRow03Errors(t *testing.T) {
-	stacks(t, func(t *testing.T, s *stack) {
-		t.Run("EOF", func(t *testing.T) {
-			server, client := s.pair(t)
-			must(t, client.Close())
-			if n, err := server.Read(make([]byte, 10)); n != 0 || err != io.EOF {
-				t.Errorf("Read: %d, %#v; want the bare io.EOF", n, err)
-			}
-		})
-		t.Run("reset", func(t *testing.T) {
-			server, client := s.pair(t)
-			must(t, client.(*net.TCPConn).SetLinger(0))
-			must(t, client.Close())
-			_, err := server.Read(make([]byte, 10))
-			checkOpError(t, err, "read", server.LocalAddr(), server.RemoteAddr(), syscall.ECONNRESET, syscall.ECONNRESET)
-			_, err = writeOut(server, []byte("x"))
-			checkOpError(t, err, "write", server.LocalAddr(), server.RemoteAddr(), syscall.EPIPE, syscall.EPIPE)
-		})
-		t.Run("EPIPE", func(t *testing.T) {
-			server, _ := s.pair(t)
-			must(t, server.(interface{ CloseWrite() error }).CloseWrite())
-			_, err := writeOut(server, []byte("x"))
-			checkOpError(t, err, "write", server.LocalAddr(), server.RemoteAddr(), syscall.EPIPE, syscall.EPIPE)
-		})
-		t.Run("nil", func(t *testing.T) {
-			if s.poller == nil {
-				return
-			}
-			var c *Conn
-			for name, f := range map[string]func() error{
-				"Read":  func() error { _, err := c.Read(nil); return err },
-				"Write": func() error { _, err := c.Write(nil); return err },
-				"Close": c.Close, "CloseRead": c.CloseRead, "CloseWrite": c.CloseWrite,
-				"SetDeadline": func() error { return c.SetDeadline(time.Time{}) },
-			} {
-				if err := f(); err != syscall.EINVAL {
-					t.Errorf("%s of a nil Conn: %v, want EINVAL as in package net", name, err)
-				}
-			}
-			if c.LocalAddr() != nil || c.RemoteAddr() != nil {
-				t.Error("a nil Conn has addresses")
-			}
-		})
 	})
 }
 
@@ -423,69 +371,6 @@ func TestRow07HalfClose(t *testing.T) {
 	})
 }
 
-// What package net sets on an accepted connection is set.
-func TestRow11AcceptedOptions(t *testing.T) {
-	stacks(t, func(t *testing.T, s *stack) {
-		for range 3 { // the first connection is looked at more closely than others
-			server, _ := s.pair(t)
-			for _, o := range []struct {
-				name                string
-				level, option, want int
-			}{
-				{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-				{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-				{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
-				{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
-				{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
-			} {
-				var got int
-				rc, err := stdAddrs(t, server).(syscall.Conn).SyscallConn()
-				must(t, err)
-				must(t, rc.Control(func(fd uintptr) { got, err = unix.GetsockoptInt(int(fd), o.level, o.option) }))
-				must(t, err)
-				// net.FileConn does not change these.
-				if got != o.want {
-					t.Errorf("%s is %d, want %d", o.name, got, o.want)
-				}
-			}
-		}
-	})
-}
-
-// A Conn that nobody holds any more is closed.
-func TestRow17UnreachableConn(t *testing.T) {
-	stacks(t, func(t *testing.T, s *stack) {
-		ln := s.listen(t)
-		client, err := net.Dial("tcp", ln.Addr().String())
-		must(t, err)
-		defer client.Close()
-		func() {
-			c, err := ln.Accept()
-			must(t, err)
-			_, err = c.Write([]byte("x"))
-			must(t, err)
-		}()
-		done := make(chan error, 1)
-		go func() {
-			_, err := io.ReadAll(client)
-			done <- err
-		}()
-		within(t, "the garbage collector", func() {
-			for {
-				runtime.GC()
-				select {
-				case err := <-done:
-					if err != nil {
-						t.Error(err)
-					}
-					return
-				case <-time.After(time.Millisecond):
-				}
-			}
-		})
-	})
-}
-
 // 1,000 connections at once, every byte checked.
 func TestRow05ManyConnections(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
@@ -561,4 +446,50 @@ func TestConnNoAllocations(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What the peer of a connection that is closed sees depends on whether all was read, as
+// with net.
+func TestRow27UnreadAtClose(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for _, size := range []int{0, 1, 100, 999, 1000, 2000} { // of 1000 bytes
+			t.Run(fmt.Sprintf("%s/%d", network, size), func(t *testing.T) {
+				var want string
+				stacks(t, func(t *testing.T, s *stack) {
+					address := "127.0.0.1:0"
+					if network == "unix" {
+						address = filepath.Join(t.TempDir(), "s")
+					}
+					ln := s.listenOn(t, network, address)
+					client, err := net.Dial(network, ln.Addr().String())
+					must(t, err)
+					defer client.Close()
+					server, err := ln.Accept()
+					must(t, err)
+					defer server.Close()
+					// A call that waits makes the connection one of its reactor's.
+					must(t, server.SetReadDeadline(time.Now().Add(time.Millisecond)))
+					if _, err := server.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Fatal(err)
+					}
+					must(t, server.SetReadDeadline(time.Time{}))
+					_, err = client.Write(make([]byte, 1000))
+					must(t, err)
+					if size > 0 {
+						_, err := server.Read(make([]byte, size))
+						must(t, err)
+					}
+					must(t, server.Close())
+					_, err = client.Read(make([]byte, 1))
+					got := fmt.Sprintf("reset %v, end %v", errors.Is(err, syscall.ECONNRESET), err == io.EOF)
+					if want == "" {
+						want = got
+					}
+					if got != want {
+						t.Errorf("the peer sees %s (%v), want %s", got, err, want)
+					}
+				})
+			})
+		}
+	}
 }

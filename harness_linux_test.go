@@ -274,3 +274,21 @@ func sameAddr(a, b net.Addr) bool {
 	}
 	return a.String() == b.String() && a.Network() == b.Network()
 }
+
+// newUncheckedPoller is newPoller for a Poller that the test closes.
+func newUncheckedPoller(t testing.TB, cfg Config) *Poller {
+	t.Helper()
+	p, err := NewPoller(cfg)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+		t.Skipf("io_uring is refused here: %v", err)
+	}
+	must(t, err)
+	return p
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -3,7 +3,6 @@ package netring
 import (
 	"context"
 	"net"
-	"os"
 	"runtime"
 	"syscall"
 
@@ -85,17 +84,4 @@ func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err er
 	l.poller = p
 	l.cleanup = runtime.AddCleanup(l, func(o orphanListener) { o.close() }, orphanListener{l.fd, p, l.file})
 	return l, nil
-}
-
-// duplicate returns a close-on-exec duplicate of c's descriptor.
-func duplicate(c syscall.Conn) (sysfd int, err error) {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	sysfd = -1
-	ctlErr := rc.Control(func(s uintptr) {
-		sysfd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0)
-	})
-	return sysfd, errjoin.Join(ctlErr, os.NewSyscallError("fcntl", err))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -14,9 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/netring-go/netring/reactor"
-
 	"github.com/netring-go/netring/internal/leakcheck"
+	"github.com/netring-go/netring/reactor"
 )
 
 func TestConfigOutOfRange(t *testing.T) {
@@ -245,5 +245,122 @@ func TestDefaultReactors(t *testing.T) {
 		if cfg, err := (Config{}).withDefaults(); cfg.Reactors != c.want || err != nil {
 			t.Errorf("%d reactors for %d Ps on %d CPUs, %v", cfg.Reactors, c.ps, cpus, err)
 		}
+	}
+}
+
+// A program that dials, waits with a deadline and closes, again and again, on a Poller
+// that nobody else uses: whoever ends a call may come last to the Poller's end.
+func TestRow24DialWaitClose(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	go serveConns(ln, func(c net.Conn) { io.Copy(io.Discard, c) })
+	for _, engine := range engines(t) {
+		t.Run(engine.String(), func(t *testing.T) {
+			for i := range 300 {
+				p := newUncheckedPoller(t, Config{Engine: engine, Reactors: 1})
+				d := Dialer{Poller: p}
+				c, err := d.Dial("tcp", ln.Addr().String())
+				must(t, err)
+				must(t, c.SetReadDeadline(time.Now().Add(time.Duration(i%7)*50*time.Microsecond)))
+				if _, err := c.Read(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatalf("Read: %v", err)
+				}
+				must(t, errors.Join(c.Close(), p.Close()))
+			}
+		})
+	}
+}
+
+// One call that blocks in the application holds up no other connection's end.
+func TestPollerCloseIsNotSerial(t *testing.T) {
+	for _, engine := range engines(t) {
+		t.Run(engine.String(), func(t *testing.T) {
+			p := newUncheckedPoller(t, Config{Engine: engine, Reactors: 2})
+			s := &stack{poller: p}
+			ln := s.listen(t)
+			const conns = 9
+			release := make(chan struct{})
+			var clients []net.Conn
+			var blocked, entered sync.WaitGroup
+			for i := range conns {
+				client, err := net.Dial("tcp", ln.Addr().String())
+				must(t, err)
+				defer client.Close()
+				clients = append(clients, client)
+				server, err := ln.Accept()
+				must(t, err)
+				if i == conns-1 {
+					break // the last to be registered
+				}
+				rc, err := server.(*Conn).SyscallConn()
+				must(t, err)
+				entered.Add(1)
+				blocked.Go(func() {
+					must(t, rc.Control(func(uintptr) {
+						entered.Done()
+						<-release
+					}))
+				})
+			}
+			entered.Wait()
+			closed := make(chan error, 1)
+			go func() { closed <- p.Close() }()
+			within(t, "the end of a connection that nobody holds", func() {
+				if _, err := clients[conns-1].Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("the peer reads %v", err)
+				}
+			})
+			close(release)
+			within(t, "Poller.Close", func() { must(t, <-closed) })
+			blocked.Wait()
+		})
+	}
+}
+
+// GOMAXPROCS may grow while the program runs.
+func TestReactorsFollowGOMAXPROCS(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("there is one CPU, so there is one reactor")
+	}
+	for _, engine := range engines(t) {
+		t.Run(engine.String(), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			follows, fixed := newPoller(t, Config{Engine: engine}), newPoller(t, Config{Engine: engine, Reactors: 1})
+			listen := func(p *Poller) {
+				t.Helper()
+				ln := (&stack{poller: p}).listen(t)
+				must(t, ln.Close())
+			}
+			listen(follows)
+			if n := follows.Stats().Reactors; n != 1 {
+				t.Errorf("%d reactors for one P", n)
+			}
+			runtime.GOMAXPROCS(2)
+			listen(follows)
+			listen(fixed)
+			if n := follows.Stats().Reactors; n != 2 {
+				t.Errorf("%d reactors for two Ps", n)
+			}
+			if n := fixed.Stats().Reactors; n != 1 {
+				t.Errorf("%d reactors where one was asked for", n)
+			}
+			// The new one serves, too.
+			for range 4 {
+				server, client := (&stack{poller: follows}).pair(t)
+				if _, err := client.Write([]byte("x")); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := server.Read(make([]byte, 10)); err != nil {
+					t.Error(err)
+				}
+				must(t, server.Close())
+			}
+			runtime.GOMAXPROCS(1)
+			listen(follows)
+			if n := follows.Stats().Reactors; n != 2 {
+				t.Errorf("%d reactors are left", n)
+			}
+		})
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -98,6 +100,78 @@ func computingServer(t *testing.T, kind string) {
 			if _, err := io.WriteString(c, answer); err != nil {
 				return
 			}
+		}
+	})
+}
+
+// Calls that have nothing to wait for do not wait for other goroutines: a turn of the
+// scheduler is 20 of them here.
+func TestRow26NothingWaitsForATurn(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	stacks(t, func(t *testing.T, s *stack) {
+		const conns, computing = 40, 20
+		ln := s.listen(t)
+		var servers, clients []net.Conn
+		for range conns {
+			client, err := net.Dial("tcp", ln.Addr().String())
+			must(t, err)
+			defer client.Close()
+			server, err := ln.Accept()
+			must(t, err)
+			defer server.Close()
+			servers, clients = append(servers, server), append(clients, client)
+		}
+		// Every connection waits once, so that its reactor watches it, and then some
+		// wait for good, so that there is a goroutine that watches.
+		var waiting sync.WaitGroup
+		defer waiting.Wait()
+		for i, c := range servers {
+			waiting.Go(func() {
+				c.Read(make([]byte, 1000))
+				if i >= conns/2 {
+					c.Read(make([]byte, 1000))
+				}
+			})
+		}
+		time.Sleep(10 * time.Millisecond) // mostly they wait by then; the test holds all the same
+		for _, c := range clients {
+			_, err := c.Write([]byte("x"))
+			must(t, err)
+		}
+		var turns atomic.Int64
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer stop.Store(true)
+		for range computing {
+			wg.Go(func() {
+				for !stop.Load() {
+					turns.Add(1)
+					for start := time.Now(); time.Since(start) < 100*time.Microsecond; {
+					}
+					runtime.Gosched()
+				}
+			})
+		}
+		count := func(what string, n int, f func(i int) error) {
+			t.Helper()
+			before := turns.Load()
+			for i := range n {
+				if err := f(i); err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			// The scheduler preempts this goroutine now and then, and with package net, too.
+			if got := turns.Load() - before; got > int64(n*computing/4) {
+				t.Errorf("%d times %s let others compute %d times: a turn is %d", n, what, got, computing)
+			}
+		}
+		if !s.buffered { // else it is there to wait for a batch
+			count("CloseWrite", conns/2, func(i int) error { return servers[i].(interface{ CloseWrite() error }).CloseWrite() })
+		}
+		count("Close", conns/2, func(i int) error { return servers[i].Close() })
+		for i := range conns {
+			clients[i].Close()
 		}
 	})
 }

@@ -92,6 +92,19 @@ func (c *Conn) duplicate() (sysfd int, err error) {
 	return sysfd, err
 }
 
+// duplicate returns a close-on-exec duplicate of c's descriptor.
+func duplicate(c syscall.Conn) (sysfd int, err error) {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	sysfd = -1
+	ctlErr := rc.Control(func(s uintptr) {
+		sysfd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	return sysfd, errjoin.Join(ctlErr, os.NewSyscallError("fcntl", err))
+}
+
 // Detach turns the connection into a *net.TCPConn, for code that needs one. The caller
 // must close the returned connection, which has no deadlines. c is closed. Detach
 // waits for a Read or Write under way. If bytes have been received ahead, Detach fails

@@ -1,0 +1,41 @@
+package netring
+
+import (
+	"net"
+	"reflect"
+	"testing"
+)
+
+// Methods of package net's types that programs use through interfaces exist.
+func TestMethodSets(t *testing.T) {
+	has := func(of reflect.Type, without map[string]bool, have reflect.Type) {
+		for i := range of.NumMethod() {
+			m := of.Method(i)
+			if _, ok := have.MethodByName(m.Name); !ok && !without[m.Name] {
+				t.Errorf("%v has %s, %v has not", of, m.Name, have)
+			}
+		}
+	}
+	has(reflect.TypeFor[*net.TCPConn](), nil, reflect.TypeFor[*Conn]())
+	has(reflect.TypeFor[*net.UnixConn](), map[string]bool{ // of datagrams and control messages
+		"ReadFromUnix": true, "ReadMsgUnix": true, "WriteMsgUnix": true, "WriteTo": true, "WriteToUnix": true,
+	}, reflect.TypeFor[*Conn]())
+	has(reflect.TypeFor[*net.TCPListener](), map[string]bool{"AcceptTCP": true}, reflect.TypeFor[*Listener]())
+	has(reflect.TypeFor[*net.UnixListener](), map[string]bool{"AcceptUnix": true}, reflect.TypeFor[*Listener]())
+	has(reflect.TypeFor[*net.ListenConfig](), map[string]bool{"ListenPacket": true}, reflect.TypeFor[*ListenConfig]())
+	has(reflect.TypeFor[*net.Dialer](), map[string]bool{ // they return package net's own types
+		"DialIP": true, "DialTCP": true, "DialUDP": true, "DialUnix": true,
+	}, reflect.TypeFor[*Dialer]())
+	// And the fields of the configurations.
+	for std, ours := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[net.ListenConfig](): reflect.TypeFor[ListenConfig](), reflect.TypeFor[net.Dialer](): reflect.TypeFor[Dialer](),
+	} {
+		for i := range std.NumField() {
+			f := std.Field(i)
+			// DualStack and Cancel are deprecated, for ten years.
+			if _, ok := ours.FieldByName(f.Name); !ok && f.IsExported() && f.Name != "DualStack" && f.Name != "Cancel" {
+				t.Errorf("%v has the field %s, %v has not", std, f.Name, ours)
+			}
+		}
+	}
+}

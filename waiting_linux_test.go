@@ -1,0 +1,163 @@
+package netring
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// awaitWaiting waits until n calls of p wait.
+func awaitWaiting(t testing.TB, p *Poller, n int) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); p.Stats().Waiting != n; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%d calls wait, want %d", p.Stats().Waiting, n)
+		}
+	}
+}
+
+// Waits for the network are not in the block profile.
+func TestRow23BlockProfile(t *testing.T) {
+	if raceEnabled {
+		t.Skip("with the race detector, calls wait on a mutex, which the block profile shows")
+	}
+	runtime.SetBlockProfileRate(1)
+	defer runtime.SetBlockProfileRate(0)
+	stacks(t, func(t *testing.T, s *stack) {
+		var wg sync.WaitGroup
+		for range 20 {
+			server, client := s.pair(t)
+			waited := make(chan struct{})
+			wg.Go(func() {
+				for range 3 {
+					must(t, server.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+					if _, err := server.Read(make([]byte, 1000)); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Errorf("Read: %v", err)
+					}
+				}
+				must(t, server.SetReadDeadline(time.Time{}))
+				close(waited)
+				if _, err := server.Read(make([]byte, 100)); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				<-waited
+				time.Sleep(30 * time.Millisecond) // not to wait for anything: the wait shall last
+				if _, err := client.Write([]byte("x")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+	n, _ := runtime.BlockProfile(nil)
+	records := make([]runtime.BlockProfileRecord, n+100)
+	n, _ = runtime.BlockProfile(records)
+	for _, r := range records[:n] {
+		frames := runtime.CallersFrames(r.Stack())
+		for more := true; more; {
+			var f runtime.Frame
+			f, more = frames.Next()
+			// Less is what they waited for mutexes, on a busy machine.
+			if strings.Contains(f.Function, "reactor.(*FD).Read") && r.Cycles > 1_000_000_000 {
+				t.Errorf("%d waits of %d cycles in %s", r.Count, r.Cycles, f.Function)
+			}
+		}
+	}
+}
+
+// Where no call waits there is no goroutine of netring's, even if nothing is closed.
+func TestRow23NoGoroutineWithoutACall(t *testing.T) {
+	rings(t, func(t *testing.T, s *stack) {
+		before := goleak.IgnoreCurrent()
+		ln := s.listen(t)
+		var wg sync.WaitGroup
+		var servers, clients []net.Conn
+		for range 8 {
+			client, err := net.Dial("tcp", ln.Addr().String())
+			must(t, err)
+			defer client.Close()
+			server, err := ln.Accept()
+			must(t, err)
+			servers, clients = append(servers, server), append(clients, client)
+			wg.Go(func() {
+				for range 100 {
+					if _, err := client.Write([]byte("ping")); err != nil {
+						t.Error(err)
+					}
+					if _, err := client.Read(make([]byte, 10)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			wg.Go(func() {
+				for range 100 {
+					n, err := server.Read(make([]byte, 1000))
+					if err != nil {
+						t.Error(err)
+					}
+					if _, err := server.Write(make([]byte, n)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if err := goleak.Find(before); err != nil {
+			t.Errorf("after traffic: %v", err)
+		}
+		// Calls that others end, while the reactors' goroutines sleep. Those are there once
+		// a call that watched itself has got what it waited for.
+		watching := s.poller.Stats().Reactors
+		for i, c := range servers {
+			wg.Go(func() {
+				_, err := c.Read(make([]byte, 1000))
+				if i >= watching && !errors.Is(err, os.ErrDeadlineExceeded) || i < watching && err != nil {
+					t.Errorf("Read %d: %v", i, err)
+				}
+			})
+			awaitWaiting(t, s.poller, i+1)
+		}
+		for _, client := range clients[:watching] {
+			_, err := client.Write([]byte("x"))
+			must(t, err)
+		}
+		awaitWaiting(t, s.poller, len(servers)-watching)
+		time.Sleep(20 * time.Millisecond) // mostly they sleep by then; the test holds all the same
+		for _, c := range servers {
+			must(t, c.SetReadDeadline(time.Unix(1, 0)))
+		}
+		wg.Wait()
+		if err := goleak.Find(before); err != nil {
+			t.Errorf("after deadlines: %v", err)
+		}
+		for _, c := range servers {
+			must(t, c.Close())
+		}
+	})
+}
+
+// Importing the package opens and starts nothing: a process that has no descriptor
+// left can do it.
+func TestImportStartsNothing(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "importer")
+	build := exec.Command("go", "build", "-o", bin, "./internal/importer")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // the C library would need a descriptor to be loaded
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out, err := exec.Command("sh", "-c", "ulimit -n 3; exec "+bin).CombinedOutput()
+	if string(out) != "1 goroutine\n" || err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
