@@ -15,8 +15,9 @@ import (
 )
 
 // exported returns the package's exported API on the given system, as go doc shows it:
-// a line for each constant, variable, function, type, field and method. It fails the
-// test if something has no doc comment, or shows a type of package reactor or bufring.
+// a line for each constant, variable, function, type, field and method. exported fails
+// the test if an identifier has no doc comment, or shows a type of package reactor or
+// bufring.
 func exported(t *testing.T, goos string) []string {
 	t.Helper()
 	ctx := build.Default
@@ -122,7 +123,7 @@ func (a *api) typ(typ *doc.Type) {
 	}
 }
 
-// signature is a function's type without the names of parameters and results.
+// signature returns a function's type without the names of parameters and results.
 func signature(f *ast.FuncType) string {
 	list := func(fields *ast.FieldList) string {
 		var list []string

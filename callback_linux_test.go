@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A callback that panics or ends its goroutine leaves nothing behind.
+// A callback that panics or ends its goroutine leaves nothing locked or open.
 func TestRow21CallbacksPanic(t *testing.T) {
 	end := map[string]func(){"panic": func() { panic("on purpose") }, "Goexit": runtime.Goexit}
-	// survive runs f on a goroutine of its own, until it ends one way or the other.
+	// survive runs f in another goroutine, until f returns, panics or ends the goroutine.
 	survive := func(f func()) {
 		done := make(chan struct{})
 		go func() {
@@ -63,7 +63,7 @@ func TestRow21CallbacksPanic(t *testing.T) {
 		t.Run("default Poller/"+name, func(t *testing.T) {
 			engines(t)
 			control := func(_, _ string, c syscall.RawConn) error {
-				// Package net forgets the socket.
+				// Package net leaks the socket.
 				must(t, c.Control(func(sysfd uintptr) { t.Cleanup(func() { must(t, unix.Close(int(sysfd))) }) }))
 				end()
 				return nil
@@ -73,7 +73,7 @@ func TestRow21CallbacksPanic(t *testing.T) {
 				_, _ = lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 			})
 			awaitNoDefaultPoller(t)
-			// A Dialer that may race addresses runs Control elsewhere, as package net's does.
+			// A Dialer that races addresses runs Control in another goroutine, like package net.
 			survive(func() {
 				d := Dialer{Control: control}
 				_, _ = d.Dial("tcp4", "127.0.0.1:1")

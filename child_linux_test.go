@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// child runs this test binary again, to run only the test t, which tells by
-// isChild that it is the child. args are passed in the environment.
+// child returns a command that runs only the test t of this test binary, as a child
+// process. In the child, isChild reports true and returns args.
 func child(t *testing.T, args string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
@@ -19,14 +19,14 @@ func child(t *testing.T, args string) *exec.Cmd {
 	return cmd
 }
 
-// serverChildren runs f with a child that is a server, for each kind of server that
-// childStack knows. The child prints its address, and ends with its input. pid is the
-// child's.
+// serverChildren runs f with a child process that is a server, for each kind of server
+// of childStack. The child prints its address, and must end at the end of its standard
+// input. pid is the child's process id.
 func serverChildren(t *testing.T, env []string, f func(t *testing.T, addr string, pid int)) {
 	for _, kind := range []string{"net", "uring", "syscall"} {
 		t.Run(kind, func(t *testing.T) {
 			if kind == "uring" {
-				newPoller(t, Config{Engine: EngineURing}) // skips where there is none
+				newPoller(t, Config{Engine: EngineURing}) // skips the test where io_uring is refused
 			}
 			cmd := child(t, kind)
 			cmd.Env = append(cmd.Env, env...)
@@ -50,7 +50,7 @@ func serverChildren(t *testing.T, env []string, f func(t *testing.T, addr string
 	}
 }
 
-// childStack is what a server of the given kind uses.
+// childStack returns the stack of a server of the given kind.
 func childStack(t *testing.T, kind string) *stack {
 	s := &stack{name: kind}
 	switch kind {

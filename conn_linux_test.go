@@ -23,7 +23,7 @@ import (
 func TestNettest(t *testing.T) {
 	makePipe := func(s *stack, both bool) nettest.MakePipe {
 		return func() (c1, c2 net.Conn, stop func(), err error) {
-			// TestConn wants the pipe closed by stop, not by the end of the test.
+			// TestConn expects stop to close the pipe, not the end of the test.
 			sub := &subTest{TB: t}
 			if both {
 				c1, c2 = s.pairBoth(sub)
@@ -43,7 +43,7 @@ func TestNettest(t *testing.T) {
 	})
 }
 
-// subTest collects cleanups that are due before the test's own.
+// subTest collects cleanups that must run before the test's own.
 type subTest struct {
 	testing.TB
 	mu    sync.Mutex
@@ -91,8 +91,8 @@ func TestRow01Deadlines(t *testing.T) {
 		if n, err := server.Read(buf); string(buf[:n]) != "hello" || err != nil {
 			t.Fatalf("Read after clearing: %q, %v", buf[:n], err)
 		}
-		// As net/http does after each request: a read of one byte is ended by a past
-		// deadline, and nothing is lost.
+		// After each request, net/http ends a read of one byte with a deadline in the past.
+		// The read must lose nothing.
 		for i := range 200 {
 			got := make(chan []byte, 1)
 			go func() {
@@ -134,7 +134,7 @@ func TestRow02Close(t *testing.T) {
 			_, err := server.Write(make([]byte, 64<<20))
 			errs <- err
 		}()
-		runtime.Gosched() // either order is right
+		runtime.Gosched() // Close may come before or after the call
 		must(t, server.Close())
 		within(t, "waking", func() {
 			for range 2 {
@@ -160,8 +160,8 @@ func TestRow02Close(t *testing.T) {
 	})
 }
 
-// Descriptors are reused at once, by connections whose bytes say
-// whose they are; none may turn up elsewhere.
+// The kernel reuses descriptors at once. Each connection sends bytes of its own, which
+// must not appear on another connection.
 func TestRow02NoCrossTalk(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		ln := s.listen(t)
@@ -180,7 +180,7 @@ func TestRow02NoCrossTalk(t *testing.T) {
 						if err != nil {
 							return
 						}
-						// A second writer whose connection is closed under it.
+						// A second writer, whose connection closes during its Write.
 						go c.Write(p[:0])
 						if _, err := c.Write(p[:n]); err != nil {
 							return
@@ -236,7 +236,7 @@ func TestRow05ZeroLength(t *testing.T) {
 	})
 }
 
-// Writes of one call are not interleaved with another's.
+// The bytes of two Writes do not mix.
 func TestRow05WritesStayWhole(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		server, client := s.pair(t)
@@ -296,7 +296,7 @@ func TestRow06Addresses(t *testing.T) {
 				server, err := ln.Accept()
 				must(t, err)
 				defer server.Close()
-				// What package net would say of the same socket.
+				// Compare with package net's addresses of the same socket.
 				std := stdAddrs(t, server)
 				for name, pair := range map[string][2]net.Addr{
 					"LocalAddr":  {server.LocalAddr(), std.LocalAddr()},
@@ -371,7 +371,7 @@ func TestRow07HalfClose(t *testing.T) {
 	})
 }
 
-// 1,000 connections at once, every byte checked.
+// 1,000 connections work at once, and every byte arrives.
 func TestRow05ManyConnections(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		var lim unix.Rlimit
@@ -448,11 +448,10 @@ func TestConnNoAllocations(t *testing.T) {
 	})
 }
 
-// What the peer of a connection that is closed sees depends on whether all was read, as
-// with net.
+// As with net, the peer of a closed connection sees whether unread data was left.
 func TestRow27UnreadAtClose(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
-		for _, size := range []int{0, 1, 100, 999, 1000, 2000} { // of 1000 bytes
+		for _, size := range []int{0, 1, 100, 999, 1000, 2000} { // to read of 1000 bytes
 			t.Run(fmt.Sprintf("%s/%d", network, size), func(t *testing.T) {
 				var want string
 				stacks(t, func(t *testing.T, s *stack) {
@@ -467,7 +466,7 @@ func TestRow27UnreadAtClose(t *testing.T) {
 					server, err := ln.Accept()
 					must(t, err)
 					defer server.Close()
-					// A call that waits makes the connection one of its reactor's.
+					// A call that waits registers the connection with its reactor.
 					must(t, server.SetReadDeadline(time.Now().Add(time.Millisecond)))
 					if _, err := server.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 						t.Fatal(err)

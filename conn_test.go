@@ -21,7 +21,7 @@ import (
 	"golang.org/x/net/nettest"
 )
 
-// What Conn, Listener and Poller are outside Linux, tested on every system.
+// These tests check, on every system, what Conn, Listener and Poller are outside Linux.
 
 // portable is the portable implementation under test: one Poller.
 type portable struct{ *portablePoller }
@@ -106,7 +106,7 @@ func TestPortableNettest(t *testing.T) {
 	})
 }
 
-// A wrapped connection's errors are those of the connection that it wraps.
+// The portable Conn returns the errors of the connection that it wraps.
 func TestPortableErrors(t *testing.T) {
 	past := time.Unix(1, 0)
 	file, err := os.Open("LICENSE")
@@ -320,7 +320,7 @@ func panics(f func()) (did bool) {
 	return false
 }
 
-// A lease that times out keeps no byte, and the next one gets them.
+// A ReadLease that times out loses no byte: the next ReadLease returns the bytes.
 func TestPortableLeaseDeadline(t *testing.T) {
 	server, client := newPortable(t, Config{BufferSize: 512}).pair(t, "tcp")
 	must(t, server.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
@@ -345,7 +345,7 @@ func TestPortableWritev(t *testing.T) {
 		server, client := p.pair(t, network)
 		var bufs [][]byte
 		var want []byte
-		for i := range 3000 { // more than one system call takes
+		for i := range 3000 { // more pieces than one system call takes
 			piece := bytes.Repeat([]byte{byte(i)}, i%7)
 			bufs = append(bufs, piece)
 			want = append(want, piece...)
@@ -381,13 +381,13 @@ func TestPortableWritev(t *testing.T) {
 	})
 }
 
-// Writes are sent at once, whatever the write buffer.
+// Writes are sent at once, with any size of the write buffer.
 func TestPortableWriteBuffering(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
 			server, client := newPortable(t, Config{WriteBuffer: 4096}).pair(t, network)
 			got := make([]byte, 5)
-			for _, size := range []int{-1, 0, 512, 16 << 20} { // -1: as the Poller says
+			for _, size := range []int{-1, 0, 512, 16 << 20} { // -1: the Poller's size
 				if size >= 0 {
 					must(t, server.SetWriteBuffering(size))
 				}
@@ -422,11 +422,11 @@ func TestPortableWriteBuffering(t *testing.T) {
 	}
 }
 
-// A detached connection is closed, and what Detach returns is all that is left of it.
+// A detached connection is closed, and only the connection that Detach returns works.
 func TestPortableDetach(t *testing.T) {
 	p := newPortable(t, Config{})
 	server, client := p.pair(t, "tcp")
-	must(t, server.SetDeadline(time.Unix(1, 0))) // which is not taken over
+	must(t, server.SetDeadline(time.Unix(1, 0))) // Detach must drop the deadline
 	tc, err := server.Detach()
 	must(t, err)
 	_, err = client.Write([]byte("hello"))
@@ -450,7 +450,7 @@ func TestPortableDetach(t *testing.T) {
 	if n := p.Stats().Descriptors; n != 1 {
 		t.Errorf("%d descriptors, want the client's", n)
 	}
-	runtime.GC() // what is detached outlives the Conn and the Poller
+	runtime.GC() // the detached connection outlives the Conn and the Poller
 	must(t, p.Close())
 	if _, err := tc.Read(make([]byte, 1)); err != io.EOF { // the client's end
 		t.Errorf("after Poller.Close: %v", err)
@@ -548,8 +548,8 @@ func TestPortableDetachClose(t *testing.T) {
 	}
 }
 
-// An echo copies a connection to itself. A Detach that comes meanwhile waits for a step,
-// not for the copy, and blocks nothing for good.
+// An echo copies a connection to itself. A Detach during the copy waits for one step,
+// not for the whole copy, and blocks nothing forever.
 func TestPortableDetachCopy(t *testing.T) {
 	for _, limited := range []bool{false, true} {
 		t.Run(fmt.Sprintf("limited=%v", limited), func(t *testing.T) {
@@ -578,7 +578,7 @@ func TestPortableDetachCopy(t *testing.T) {
 			}()
 			within(t, "Detach", func() {
 				for {
-					// Each message ends a Read, after which Detach may have its turn.
+					// Each message ends a Read, and Detach may lock the connection after a Read.
 					if _, err := client.Write([]byte("x")); err != nil {
 						break
 					}
@@ -858,10 +858,10 @@ func TestPortableEngineNet(t *testing.T) {
 	}
 }
 
-// What becomes unreachable without having been closed is closed.
+// An unreachable Conn or Listener is closed.
 func TestPortableUnreachable(t *testing.T) {
 	p := newPortable(t, Config{})
-	peer := func() net.Conn { // the only thing that remains
+	peer := func() net.Conn { // only the peer stays reachable
 		l := new(portableListener)
 		_, err := l.listen(context.Background(), &ListenConfig{}, p.portablePoller, "tcp", "127.0.0.1:0")
 		must(t, err)

@@ -88,13 +88,13 @@ func TestRow13DialerFields(t *testing.T) {
 	})
 }
 
-// Happy eyeballs: the first address of a name does not answer, the second does.
+// Happy eyeballs: the first address of a name does not answer, and the second answers.
 func TestRow13HappyEyeballs(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		ln := s.listenOn(t, "tcp4", "127.0.0.1:0")
 		_, port, err := net.SplitHostPort(ln.Addr().String())
 		must(t, err)
-		// localhost has an IPv6 address first on most machines, and nobody listens there.
+		// On most machines, localhost has an IPv6 address first. Nobody listens there.
 		c, err := s.dialWith(net.Dialer{FallbackDelay: time.Millisecond})(context.Background(), "tcp", net.JoinHostPort("localhost", port))
 		must(t, err)
 		must(t, c.Close())
@@ -124,7 +124,7 @@ func fullListener(t *testing.T) string {
 }
 
 func TestDialWithBadPoller(t *testing.T) {
-	engines(t) // skips where netring is package net
+	engines(t) // skips the test with NETRING_ENGINE=net
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer ln.Close()
@@ -146,7 +146,7 @@ func TestDialWithBadPoller(t *testing.T) {
 			t.Errorf("%q: %v", network, err)
 		}
 	}
-	// The default Poller goes after a failed and after a finished Dial.
+	// The default Poller ends after a failed Dial and after the last Close.
 	if _, err := DialTimeout("tcp", "127.0.0.1:1", time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("nobody listens: %v", err)
 	}

@@ -14,14 +14,13 @@ import (
 	"time"
 )
 
-// The differential tests run a random sequence of operations on package net and
-// on netring, with the same seed, and compare what comes out. Operations whose
-// outcome depends on timing alone are compared by what must hold in every
-// outcome: no byte lost, doubled or reordered, counts that add up, errors of the
-// kinds that package net gives.
+// The differential tests run a random sequence of operations on package net and on
+// netring, with the same seed, and compare the results. Where the result depends on
+// timing, the tests check what must hold in every run: no byte lost, doubled or
+// reordered, correct counts, and only kinds of errors that package net returns.
 
-// script is a sequence of operations on both ends of a connection, drawn from
-// data: a seed, or what the fuzzer made up.
+// script is a sequence of operations on both ends of a connection, drawn from data: a
+// seed, or the fuzzer's input.
 type script struct {
 	data []byte
 	pos  int
@@ -38,7 +37,7 @@ func (s *script) next(n int) int {
 
 func (s *script) done() bool { return s.pos >= len(s.data) }
 
-// errKind names an error by what programs tell errors apart by.
+// errKind names the kind of an error, as programs distinguish errors.
 func errKind(err error) string {
 	var oe *net.OpError
 	switch {
@@ -60,17 +59,17 @@ func errKind(err error) string {
 	return fmt.Sprintf("%s %v", oe.Op, oe.Err)
 }
 
-// runSequential runs the script from one goroutine, so that every outcome is
-// determined, and returns a transcript.
+// runSequential runs the script in one goroutine, so that every result is determined,
+// and returns a transcript.
 func runSequential(t testing.TB, s *stack, data []byte) string {
 	a, b := s.pair(t)
 	sc := &script{data: data}
 	var log strings.Builder
-	inFlight := map[net.Conn]int{} // bytes sent to, and not read by
-	sent := map[net.Conn]byte{}    // the next byte value to send to
+	inFlight := map[net.Conn]int{} // bytes sent to each end and not read
+	sent := map[net.Conn]byte{}    // the value of the next byte for each end
 	peer := map[net.Conn]net.Conn{a: b, b: a}
-	ended := map[net.Conn]bool{} // no more will be sent to
-	past := map[net.Conn]bool{}  // has a read deadline in the past
+	ended := map[net.Conn]bool{} // ends to which nothing more is sent
+	past := map[net.Conn]bool{}  // ends with a read deadline in the past
 	wpast := map[net.Conn]bool{}
 	closed := map[net.Conn]bool{}
 	name := map[net.Conn]string{a: "a", b: "b"}
@@ -85,7 +84,7 @@ func runSequential(t testing.TB, s *stack, data []byte) string {
 		p := peer[c]
 		fmt.Fprintf(&log, "%s ", name[c])
 		switch op := sc.next(9); op {
-		case 0, 1: // write; never more than the socket buffers hold
+		case 0, 1: // write, at most what the socket buffers hold
 			n := sc.next(256) * (1 + sc.next(8))
 			if inFlight[p] > 40_000 || closed[p] {
 				fmt.Fprintln(&log, "-")
@@ -103,9 +102,9 @@ func runSequential(t testing.TB, s *stack, data []byte) string {
 				inFlight[p] += k
 			}
 			fmt.Fprintln(&log, "write", n, k, errKind(err))
-		case 2, 3: // read all of what is there, in pieces of a given size
+		case 2, 3: // read everything in flight, in pieces of a given size
 			if inFlight[c] == 0 && !ended[c] && !past[c] && !closed[c] || closed[p] && !closed[c] && !past[c] {
-				fmt.Fprintln(&log, "-") // it would block, or a reset would race
+				fmt.Fprintln(&log, "-") // a Read would block, or race with a reset
 				continue
 			}
 			size := 1 + sc.next(256)*(1+sc.next(8))
@@ -148,7 +147,7 @@ func runSequential(t testing.TB, s *stack, data []byte) string {
 			}
 			fmt.Fprintln(&log, "close write", errKind(err))
 		case 7:
-			if sc.next(4) > 0 { // not so often
+			if sc.next(4) > 0 { // less often than the others
 				fmt.Fprintln(&log, "-")
 				continue
 			}
@@ -162,7 +161,7 @@ func runSequential(t testing.TB, s *stack, data []byte) string {
 	return log.String()
 }
 
-// sum is a checksum that sees the order.
+// sum returns a checksum that depends on the order.
 func sum(p []byte) (h uint32) {
 	for _, b := range p {
 		h = h*16777619 ^ uint32(b)
@@ -221,9 +220,9 @@ func FuzzSequential(f *testing.F) {
 	})
 }
 
-// runConcurrent has several goroutines read, write, set deadlines and close, over
-// a fast or slow peer, and returns what must be the same in every run: whether
-// the stream was whole, and which kinds of errors came.
+// runConcurrent runs goroutines that read, write, set deadlines and close, with a fast
+// or slow peer. It returns what must be the same in every run: whether the stream was
+// complete, and the kinds of errors.
 func runConcurrent(t testing.TB, s *stack, seed uint64) string {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	a, b := s.pair(t)
@@ -258,10 +257,10 @@ func runConcurrent(t testing.TB, s *stack, seed uint64) string {
 					t.Errorf("SetDeadline: %v", err)
 				}
 			}
-			time.Sleep(200 * time.Microsecond) // a pace, not a synchronisation
+			time.Sleep(200 * time.Microsecond) // sets the pace; synchronises nothing
 		}
 	})
-	wg.Go(func() { // a writes a counting stream; what timed out goes on where it ended
+	wg.Go(func() { // a writes a counting stream, and continues after each timeout
 		buf := make([]byte, pieceW)
 		for off := 0; off < total; {
 			n := min(pieceW, total-off)
@@ -282,7 +281,7 @@ func runConcurrent(t testing.TB, s *stack, seed uint64) string {
 		if byClose {
 			note(a.Close())
 		} else {
-			// With buffered writes it waits until they are sent, which may time out, too.
+			// CloseWrite waits until buffered writes are sent, and may time out, too.
 			err := os.ErrDeadlineExceeded
 			for errors.Is(err, os.ErrDeadlineExceeded) {
 				err = a.(interface{ CloseWrite() error }).CloseWrite()
@@ -315,7 +314,7 @@ func runConcurrent(t testing.TB, s *stack, seed uint64) string {
 	if err := b.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	// How often a deadline strikes is a matter of timing.
+	// The number of timeouts depends on timing.
 	delete(kinds, "read timeout")
 	delete(kinds, "write timeout")
 	return fmt.Sprint(whole, got == total, len(kinds), kinds)

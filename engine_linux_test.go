@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// netring's engines and package reactor's have the same texts, one for one.
+// netring and package reactor use the same text for each engine.
 func TestEngineKinds(t *testing.T) {
 	for e := range Engine(len(engineNames)) {
 		if k := e.kind(); k.String() != e.String() || engineOf(k) != e {

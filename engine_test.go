@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// NETRING_ENGINE=net makes everything package net's own.
+// With NETRING_ENGINE=net, listeners and connections have package net's types.
 func TestEngineNet(t *testing.T) {
 	t.Setenv(EngineEnv, "net")
 	p, err := NewPoller(Config{Engine: EngineURing})
@@ -51,7 +51,7 @@ func TestEngineNet(t *testing.T) {
 	}
 }
 
-// A typing error must not pass for a choice.
+// An unknown engine in the environment is an error.
 func TestEngineEnvInvalid(t *testing.T) {
 	awaitNoDefaultPoller(t)
 	t.Setenv(EngineEnv, "urign")
@@ -91,7 +91,7 @@ func TestEngineText(t *testing.T) {
 	}
 }
 
-// The texts that programs and their users see, and that monitoring reads.
+// The texts for unknown engines stay the same: programs and monitoring read them.
 func TestEngineTextUnknown(t *testing.T) {
 	if got := Engine(9).String(); got != "Engine(9)" {
 		t.Errorf("String: %q", got)
@@ -122,7 +122,7 @@ func TestReportJSON(t *testing.T) {
 	}
 }
 
-// Probe and a Poller agree.
+// Probe and a Poller report the same engine.
 func TestProbe(t *testing.T) {
 	awaitNoDefaultPoller(t)
 	r, err := Probe()

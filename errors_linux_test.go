@@ -61,7 +61,7 @@ func TestRow03Errors(t *testing.T) {
 	})
 }
 
-// describe renders all that a program can find out about an error.
+// describe returns everything that a program can find out about an error.
 func describe(err error, replace ...string) string {
 	if err == nil {
 		return "nil"
@@ -99,8 +99,8 @@ func describe(err error, replace ...string) string {
 	return b.String() + strings.NewReplacer(replace...).Replace(err.Error())
 }
 
-// TestRow03ErrorTaxonomy produces each failure on package net and on netring: type
-// chain, fields, predicates and text must be the same.
+// TestRow03ErrorTaxonomy produces each failure on package net and on netring. Type chain,
+// fields, predicates and text must be the same.
 func TestRow03ErrorTaxonomy(t *testing.T) {
 	full := fullListener(t)
 	dial := func(std net.Dialer, network, addr string, ctx context.Context) func(t *testing.T, s *stack) string {
@@ -283,8 +283,8 @@ func TestRow03ErrorTaxonomy(t *testing.T) {
 		for _, f := range failures {
 			got, want := got[f.name], results["net"][f.name]
 			if f.name == "timed out" || f.name == "context deadline" {
-				// Whether the connection's deadline or the context's is noticed first is a
-				// race in package net, which shows in the innermost type.
+				// In package net, the connection's deadline races with the context's deadline. The
+				// innermost type depends on the winner.
 				got, want = got[strings.Index(got, "op dial"):], want[strings.Index(want, "op dial"):]
 				got, want = strings.Replace(got, "context deadline exceeded", "i/o timeout", 1), strings.Replace(want, "context deadline exceeded", "i/o timeout", 1)
 			}
@@ -298,7 +298,7 @@ func TestRow03ErrorTaxonomy(t *testing.T) {
 	}
 }
 
-// Errors say what is wrong and what to do.
+// Errors say what failed and what to do.
 func TestErrorsName(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
@@ -326,7 +326,7 @@ func TestErrorsName(t *testing.T) {
 	}
 }
 
-// ErrUnread is netring's own, wherever package reactor's could show.
+// netring returns its own ErrUnread, never package reactor's.
 func TestErrUnreadIsPublic(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Out of descriptors, a server does not spin, serves those it has, and goes on
-// once there are descriptors again.
+// A server without free descriptors does not spin and serves its connections. It accepts
+// again once descriptors are free.
 func TestRow04DescriptorExhaustion(t *testing.T) {
 	if arg, ok := isChild(); ok {
 		exhaustedServer(t, arg)
@@ -46,15 +46,15 @@ func TestRow04DescriptorExhaustion(t *testing.T) {
 			within(t, "being served", func() {
 				c := <-answered
 				served++
-				c.Close() // makes room for another
+				c.Close() // frees a descriptor for another client
 			})
 		}
-		// One by one is served, although the server is out of descriptors all along.
+		// The clients are served one by one while the server has no free descriptor.
 		before := processTime(t, pid)
 		first := <-answered
 		served++
 		idle := time.Now()
-		for time.Since(idle) < time.Second { // exhausted, and nobody goes away
+		for time.Since(idle) < time.Second { // the server has no free descriptor, and no client leaves
 			time.Sleep(10 * time.Millisecond)
 		}
 		used, wall := processTime(t, pid)-before, time.Since(idle)
@@ -101,7 +101,7 @@ func exhaustedServer(t *testing.T, kind string) {
 	}
 }
 
-// Running out of memory is temporary, too.
+// A lack of memory is temporary, too.
 func TestRow04TemporaryErrors(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		l := &Listener{net: "tcp", addr: &net.TCPAddr{}}
@@ -118,7 +118,7 @@ func TestRow04TemporaryErrors(t *testing.T) {
 	}
 }
 
-// withoutDescriptors runs f while the process cannot open any more.
+// withoutDescriptors runs f while the process has no free descriptor.
 func withoutDescriptors(t *testing.T, f func()) {
 	t.Helper()
 	var lim unix.Rlimit

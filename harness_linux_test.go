@@ -25,12 +25,12 @@ type stack struct {
 	listenConfig *ListenConfig // used if not nil
 }
 
-// stacks runs f on package net and on netring with each engine. A Poller's
-// counters are checked afterwards.
+// stacks runs f on package net and on netring with each engine. At the end of f, it
+// checks the Poller's counters.
 func stacks(t *testing.T, f func(t *testing.T, s *stack)) {
 	t.Run("net", func(t *testing.T) { f(t, &stack{name: "net"}) })
 	if os.Getenv(EngineEnv) == "net" {
-		// Through netring, but with package net's types.
+		// netring's functions return package net's types here.
 		t.Run("netring", func(t *testing.T) { f(t, &stack{name: "net", listenConfig: &ListenConfig{}}) })
 		return
 	}
@@ -44,7 +44,7 @@ func rings(t *testing.T, f func(t *testing.T, s *stack)) {
 			f(t, &stack{name: engine.String(), poller: newPoller(t, Config{Engine: engine})})
 		})
 		if os.Getenv(sandboxEnv) != "" {
-			continue // it has no part in who runs a batch
+			continue // write buffers work the same in a sandbox
 		}
 		t.Run(engine.String()+"+buffer", func(t *testing.T) {
 			f(t, &stack{name: engine.String(), buffered: true, poller: newPoller(t, Config{Engine: engine, WriteBuffer: 4096})})
@@ -52,8 +52,8 @@ func rings(t *testing.T, f func(t *testing.T, s *stack)) {
 	}
 }
 
-// engines returns the engines to test: both, or the one the environment asks for.
-// With NETRING_ENGINE=net there is none, and the test is skipped.
+// engines returns the engines to test: both, or the engine that the environment asks
+// for. With NETRING_ENGINE=net, engines skips the test.
 func engines(t testing.TB) []Engine {
 	t.Helper()
 	engine, err := override(Engine(255))
@@ -68,9 +68,8 @@ func engines(t testing.TB) []Engine {
 	return []Engine{engine}
 }
 
-// newPoller returns a Poller that is closed and checked when the test ends. It
-// skips the test where the kernel or the sandbox refuses io_uring, and only
-// there.
+// newPoller returns a Poller that is closed and checked when the test ends. It skips
+// the test only if the kernel or the sandbox refuses io_uring.
 func newPoller(t testing.TB, cfg Config) *Poller {
 	t.Helper()
 	p, err := NewPoller(cfg)
@@ -91,7 +90,7 @@ func newPoller(t testing.TB, cfg Config) *Poller {
 	return p
 }
 
-// listen listens on loopback, for the length of the test.
+// listen listens on loopback until the end of the test.
 func (s *stack) listen(t testing.TB) net.Listener {
 	t.Helper()
 	return s.listenOn(t, "tcp", "127.0.0.1:0")
@@ -170,8 +169,8 @@ func adopt(t testing.TB, p *Poller, tc *net.TCPConn) *Conn {
 	return c
 }
 
-// writeOut is c.Write, and where writes are buffered Flush as well: then all is
-// sent, or nothing if it fails.
+// writeOut is c.Write, followed by Flush if c has that method. It returns the number of
+// bytes sent, 0 if Flush fails.
 func writeOut(c net.Conn, p []byte) (int, error) {
 	n, err := c.Write(p)
 	if f, ok := c.(interface{ Flush() error }); ok && err == nil {
@@ -182,20 +181,20 @@ func writeOut(c net.Conn, p []byte) (int, error) {
 	return n, err
 }
 
-// closeQuietly closes what the test may have closed already.
+// closeQuietly closes c, which the test may have closed before.
 func closeQuietly(t testing.TB, c interface{ Close() error }) {
 	t.Helper()
 	err := c.Close()
 	if nc, ok := c.(*Conn); ok && nc.poller.cfg.WriteBuffer > 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
-		return // of a buffered write that nobody was told of yet
+		return // Close reports a buffered write that failed
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Close: %v", err)
 	}
 }
 
-// serveConns runs f for each connection that ln accepts, and closes it afterwards. It
-// returns when ln is closed and every f is over.
+// serveConns runs f for each connection that ln accepts, and closes the connection
+// afterwards. It returns when ln is closed and every f has returned.
 func serveConns(ln net.Listener, f func(c net.Conn)) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -211,7 +210,7 @@ func serveConns(ln net.Listener, f func(c net.Conn)) {
 	}
 }
 
-// awaitNoDefaultPoller waits until the default Poller is gone. It lingers after its
+// awaitNoDefaultPoller waits until the default Poller has ended, which lingers after its
 // last use.
 func awaitNoDefaultPoller(t testing.TB) {
 	t.Helper()
@@ -228,7 +227,7 @@ func currentDefaultPoller() *Poller {
 	return defaultPoller.p
 }
 
-// within runs f and fails the test if it takes longer than anything here should.
+// within runs f and fails the test if f hangs.
 func within(t testing.TB, what string, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -245,8 +244,8 @@ func within(t testing.TB, what string, f func()) {
 	}
 }
 
-// checkOpError checks the three levels of an error of package net's shape. errno
-// 0 means that there is no system call behind it.
+// checkOpError checks the three levels of an error. errno 0 means that no system call
+// failed.
 func checkOpError(t testing.TB, err error, op string, source, addr net.Addr, is error, errno syscall.Errno) {
 	t.Helper()
 	oe, ok := err.(*net.OpError)
@@ -275,7 +274,7 @@ func sameAddr(a, b net.Addr) bool {
 	return a.String() == b.String() && a.Network() == b.Network()
 }
 
-// newUncheckedPoller is newPoller for a Poller that the test closes.
+// newUncheckedPoller is newPoller for a Poller that the test closes itself.
 func newUncheckedPoller(t testing.TB, cfg Config) *Poller {
 	t.Helper()
 	p, err := NewPoller(cfg)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The helpers of the harness that tests of every system use.
+// These are the helpers of the harness that tests of every system use.
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -16,7 +16,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// within runs f and fails the test if it takes longer than anything here should.
+// within runs f and fails the test if f hangs.
 func within(t testing.TB, what string, f func()) {
 	t.Helper()
 	done := make(chan struct{})

@@ -26,7 +26,7 @@ type webServer struct {
 	served chan error
 }
 
-// logBuffer collects the server's complaints.
+// logBuffer collects what the server logs.
 type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -46,8 +46,8 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// serve starts a server, which is shut down at the end of the test. What it logs
-// fails the test.
+// serve starts a server, and shuts it down at the end of the test. A line in the
+// server's log fails the test.
 func (s *stack) serve(t *testing.T, h http.Handler, configure func(*http.Server)) *webServer {
 	t.Helper()
 	ln := s.listen(t)
@@ -74,8 +74,8 @@ func (s *stack) serve(t *testing.T, h http.Handler, configure func(*http.Server)
 	return w
 }
 
-// webStacks runs f with a server on each stack, and with a server of package
-// net's and clients on netring.
+// webStacks runs f with a server on each stack, and with a server on package net and
+// clients on netring.
 func webStacks(t *testing.T, f func(t *testing.T, s *stack)) {
 	stacks(t, f)
 	rings(t, func(t *testing.T, s *stack) {
@@ -83,7 +83,7 @@ func webStacks(t *testing.T, f func(t *testing.T, s *stack)) {
 	})
 }
 
-// newClient returns a client with connections of its own, closed with the test.
+// newClient returns a client whose connections close at the end of the test.
 func newClient(t *testing.T, s *stack) *http.Client {
 	tr := &http.Transport{MaxIdleConnsPerHost: 100}
 	if s.dialer != nil {
@@ -96,7 +96,7 @@ func newClient(t *testing.T, s *stack) *http.Client {
 
 // echoBody answers with the request's body.
 func echoBody(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body) // HTTP/1 wants it read before the answer begins
+	body, err := io.ReadAll(r.Body) // an HTTP/1 server must read the body before it answers
 	if err != nil {
 		return
 	}
@@ -273,7 +273,7 @@ func TestHTTPConnectionClose(t *testing.T) {
 		if len(conns) != requests {
 			t.Errorf("%d connections for %d requests", len(conns), requests)
 		}
-		// HTTP/1.0, by hand: the answer ends with the connection.
+		// With HTTP/1.0, the end of the connection ends the answer.
 		conn, err := net.Dial("tcp", w.addr)
 		must(t, err)
 		defer conn.Close()
@@ -286,8 +286,8 @@ func TestHTTPConnectionClose(t *testing.T) {
 	})
 }
 
-// A hijacked connection hands over what the server has read already, and works
-// in both directions.
+// A hijacked connection hands over the bytes that the server has read, and works in both
+// directions.
 func TestHTTPHijack(t *testing.T) {
 	webStacks(t, func(t *testing.T, s *stack) {
 		var wg sync.WaitGroup
@@ -370,7 +370,7 @@ func TestHTTPShutdown(t *testing.T) {
 				answers <- fmt.Sprint(string(b), err)
 			}()
 		}
-		idle, err := net.Dial("tcp", w.addr) // kept alive, it ends with the server
+		idle, err := net.Dial("tcp", w.addr) // an idle connection ends with the server
 		must(t, err)
 		defer idle.Close()
 		if _, err := io.WriteString(idle, "GET /quick HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
@@ -405,7 +405,7 @@ func TestHTTPShutdown(t *testing.T) {
 	})
 }
 
-// The server's timeouts end connections, which its clients see as the end.
+// The server's timeouts end connections; clients read io.EOF.
 func TestHTTPTimeouts(t *testing.T) {
 	for name, tc := range map[string]struct {
 		configure func(*http.Server)
@@ -432,7 +432,7 @@ func TestHTTPTimeouts(t *testing.T) {
 			})
 		})
 	}
-	// A timeout that does not strike leaves the connection usable.
+	// A timeout that does not expire leaves the connection usable.
 	t.Run("in time", func(t *testing.T) {
 		webStacks(t, func(t *testing.T, s *stack) {
 			w := s.serve(t, http.HandlerFunc(echoBody), func(s *http.Server) {
@@ -449,14 +449,14 @@ func TestHTTPTimeouts(t *testing.T) {
 	})
 }
 
-// A client that goes away in the middle of its request cancels the request's
-// context; the server goes on.
+// A client that disconnects during its request cancels the request's context. The server
+// serves other clients.
 func TestHTTPClientDisconnects(t *testing.T) {
 	webStacks(t, func(t *testing.T, s *stack) {
 		events := make(chan string, 10)
 		w := s.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
-			case "/wait": // the whole request has been read
+			case "/wait": // net/http has read the whole request
 				events <- "waiting"
 				<-r.Context().Done()
 				events <- "cancelled"

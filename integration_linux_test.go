@@ -94,7 +94,7 @@ func TestTLS(t *testing.T) {
 		}
 		within(t, "the transfers", wg.Wait)
 	})
-	// A read deadline that passes leaves a TLS connection usable.
+	// A TLS connection stays usable after a read deadline.
 	stacks(t, func(t *testing.T, s *stack) {
 		server, client := tlsPair2(t, s)
 		buf := make([]byte, 100)
@@ -119,7 +119,7 @@ func tlsPair2(t testing.TB, s *stack) (server, client *tls.Conn) {
 	return tlsPair(t, a, b)
 }
 
-// nettest over unix sockets.
+// The conformance suite passes over unix sockets.
 func TestNettestOver(t *testing.T) {
 	t.Run("unix", func(t *testing.T) {
 		stacks(t, func(t *testing.T, s *stack) {
@@ -138,9 +138,9 @@ func TestNettestOver(t *testing.T) {
 			})
 		})
 	})
-	// Over TLS the suite does not pass on package net either: a write that timed out
-	// ends a TLS session for good, and PastTimeout then waits for ever. TestTLS has
-	// the parts that apply.
+	// The suite does not run over TLS, because it fails on package net: a write that
+	// times out ends a TLS session, and PastTimeout then hangs. TestTLS has the parts that
+	// apply.
 }
 
 func TestHTTP2(t *testing.T) {
@@ -153,9 +153,9 @@ func TestHTTP2(t *testing.T) {
 			w.Header().Set("X-Proto", r.Proto)
 			w.Write(body)
 		}))
-		// The first request makes the connection that the others share. Without it each
-		// would dial, and the server's end would cut short, and log, handshakes that
-		// nobody needs any more.
+		// The first request makes the connection that the others share. Otherwise each
+		// request would dial, and the end of the server would interrupt, and log, superfluous
+		// handshakes.
 		resp, err := c.Get(ts.URL)
 		must(t, err)
 		_, err = io.Copy(io.Discard, resp.Body)
@@ -181,7 +181,7 @@ func TestHTTP2(t *testing.T) {
 	})
 }
 
-// A proxy whose both sides are on the stack under test.
+// Both sides of a proxy are on the stack under test.
 func TestReverseProxy(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		_, data := transferFile(t, 1<<20)
@@ -201,9 +201,9 @@ func TestReverseProxy(t *testing.T) {
 		t.Cleanup(tr.CloseIdleConnections)
 		proxy.Transport = tr
 		front := s.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			// Else net/http closes the request's body when the answer begins, which the
-			// transport may still be looking at: "invalid Read on closed Body", once in
-			// some tens of runs, on package net as well.
+			// Otherwise net/http closes the request's body when the answer begins, while the
+			// transport may still read the body. Then the request fails with "invalid Read on
+			// closed Body", also on package net.
 			if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 				t.Error(err)
 			}

@@ -21,7 +21,7 @@ func TestReadLease(t *testing.T) {
 		one := make([]byte, 1)
 		var leases []Lease
 		for i := 0; ; i++ {
-			if i%3 == 0 { // small reads leave a chunk, which the next lease has
+			if i%3 == 0 { // a small read leaves bytes, which the next ReadLease returns
 				n, err := c.Read(one)
 				got = append(got, one[:n]...)
 				if err == io.EOF {
@@ -48,7 +48,7 @@ func TestReadLease(t *testing.T) {
 		if _, err := c.ReadLease(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
-		for i := range leases { // they outlive the connection
+		for i := range leases { // leases outlive the connection
 			leases[i].Release()
 		}
 		if n := s.poller.Stats().Buffers.InUse; n != 0 {
@@ -69,7 +69,7 @@ func TestReadLease(t *testing.T) {
 	})
 }
 
-// Leases beyond the shared buffers have memory of their own.
+// When all shared buffers are in use, a lease gets memory from the heap.
 func TestReadLeaseRunsOut(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bad addresses and networks get the very error that package net gives.
+// For bad addresses and networks, Listen returns package net's errors.
 func TestListenErrors(t *testing.T) {
-	engines(t) // skips where netring is package net
+	engines(t) // skips the test with NETRING_ENGINE=net
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer busy.Close()
@@ -26,7 +26,7 @@ func TestListenErrors(t *testing.T) {
 		{"tcp", "127.0.0.1:99999"},
 		{"tcp", "127.0.0.1:no-such-service"},
 		{"tcp", busy.Addr().String()},
-		{"tcp", "192.0.2.1:0"}, // not one of ours
+		{"tcp", "192.0.2.1:0"}, // no address of this machine
 		{"tcp4", "[::1]:0"},
 		{"tcp6", "127.0.0.1:0"},
 		{"tpc", "127.0.0.1:0"},
@@ -172,7 +172,7 @@ func TestRow04AcceptedBeforeClose(t *testing.T) {
 			_, err = c.Write([]byte("welcome"))
 			return errors.Join(err, c.Close())
 		}
-		for range 20 { // by now, batches are large
+		for range 20 { // the listener accepts in batches by now
 			must(t, serve())
 		}
 		must(t, ln.Close())
@@ -192,15 +192,14 @@ func TestRow04AcceptedBeforeClose(t *testing.T) {
 		}
 	}
 	rings(t, test)
-	// The default Poller has no other connection left when the listener is closed.
+	// The listener is the last user of the default Poller.
 	t.Run("default Poller", func(t *testing.T) {
 		test(t, &stack{name: "default", poller: new(Poller), isDefault: true})
 		awaitNoDefaultPoller(t)
 	})
 }
 
-// Control sees the socket before it is bound, and its errors
-// come back.
+// Control gets the socket before bind, and Listen returns Control's error.
 func TestRow13ListenControl(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		var called string
@@ -225,8 +224,7 @@ func TestRow13ListenControl(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		lc.Control = nil
-		// Whether the resolver looks at the context before it has the answer is a race
-		// in package net.
+		// In package net, the resolver's answer races with the end of the context.
 		if ln, err := lc.Listen(ctx, "tcp", "localhost:0"); err == nil {
 			must(t, ln.Close())
 		} else if want := "listen tcp: lookup localhost: operation was canceled"; err.Error() != want {

@@ -10,5 +10,5 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// awaitNoDefaultPoller has nothing to wait for: there is no default Poller.
+// awaitNoDefaultPoller returns at once: outside Linux, no default Poller exists.
 func awaitNoDefaultPoller(testing.TB) {}

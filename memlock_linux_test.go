@@ -10,11 +10,12 @@ import (
 	"testing"
 )
 
-// limitedUserEnv tells the child of TestMemoryLock what to do.
+// limitedUserEnv is the environment variable with the step for the child of
+// TestMemoryLock.
 const limitedUserEnv = "NETRING_TEST_MEMLOCK"
 
-// Rings count against RLIMIT_MEMLOCK, from which root is exempt: so the test runs as
-// an ordinary user, in a child process.
+// Rings count against RLIMIT_MEMLOCK. Root is exempt, so the test runs a child process
+// as an ordinary user.
 func TestMemoryLock(t *testing.T) {
 	if step := os.Getenv(limitedUserEnv); step != "" {
 		testMemoryLock(t, step)
@@ -31,7 +32,7 @@ func TestMemoryLock(t *testing.T) {
 	defer self.Close()
 	for _, step := range []string{"64", "16", "0"} {
 		t.Run(step+" KiB", func(t *testing.T) {
-			// The binary is in a directory that the user may not search.
+			// The user may not search the binary's directory.
 			cmd := exec.Command("sh", "-c", "ulimit -l "+step+` && exec /proc/self/fd/3 -test.run '^TestMemoryLock$' -test.v`)
 			cmd.ExtraFiles = []*os.File{self}
 			cmd.Env = append(os.Environ(), limitedUserEnv+"="+step)
@@ -57,7 +58,7 @@ func testMemoryLock(t *testing.T, step string) {
 	} else if err == nil {
 		must(t, p.Close())
 	}
-	for range 5 { // the memory of closed rings comes back late
+	for range 5 { // the kernel frees the memory of closed rings late
 		p, err := NewPoller(Config{Reactors: 4})
 		must(t, err)
 		s := p.Stats()

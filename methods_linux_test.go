@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Methods of package net's types that programs use through interfaces exist.
+// netring's types have the methods and fields of package net's types.
 func TestMethodSets(t *testing.T) {
 	has := func(of reflect.Type, without map[string]bool, have reflect.Type) {
 		for i := range of.NumMethod() {
@@ -17,7 +17,7 @@ func TestMethodSets(t *testing.T) {
 		}
 	}
 	has(reflect.TypeFor[*net.TCPConn](), nil, reflect.TypeFor[*Conn]())
-	has(reflect.TypeFor[*net.UnixConn](), map[string]bool{ // of datagrams and control messages
+	has(reflect.TypeFor[*net.UnixConn](), map[string]bool{ // datagrams and control messages
 		"ReadFromUnix": true, "ReadMsgUnix": true, "WriteMsgUnix": true, "WriteTo": true, "WriteToUnix": true,
 	}, reflect.TypeFor[*Conn]())
 	has(reflect.TypeFor[*net.TCPListener](), map[string]bool{"AcceptTCP": true}, reflect.TypeFor[*Listener]())
@@ -26,13 +26,13 @@ func TestMethodSets(t *testing.T) {
 	has(reflect.TypeFor[*net.Dialer](), map[string]bool{ // they return package net's own types
 		"DialIP": true, "DialTCP": true, "DialUDP": true, "DialUnix": true,
 	}, reflect.TypeFor[*Dialer]())
-	// And the fields of the configurations.
+	// The configurations have the same fields.
 	for std, ours := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[net.ListenConfig](): reflect.TypeFor[ListenConfig](), reflect.TypeFor[net.Dialer](): reflect.TypeFor[Dialer](),
 	} {
 		for i := range std.NumField() {
 			f := std.Field(i)
-			// DualStack and Cancel are deprecated, for ten years.
+			// DualStack and Cancel are deprecated.
 			if _, ok := ours.FieldByName(f.Name); !ok && f.IsExported() && f.Name != "DualStack" && f.Name != "Cancel" {
 				t.Errorf("%v has the field %s, %v has not", std, f.Name, ours)
 			}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A *Conn is never used again for another connection.
+// A *Conn never becomes another connection.
 func TestRow16NeverReused(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		seen := map[net.Conn]bool{}
@@ -33,7 +33,7 @@ func TestRow16NeverReused(t *testing.T) {
 	})
 }
 
-// Nothing netring opens is inherited by a child.
+// Child processes inherit no descriptor.
 func TestRow17CloseOnExec(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		server, _ := s.pairBoth(t)
@@ -53,7 +53,7 @@ func TestRow17CloseOnExec(t *testing.T) {
 			}
 			flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 			if err == unix.EBADF {
-				continue // the descriptor that ReadDir used
+				continue // ReadDir's own descriptor
 			}
 			if strings.HasPrefix(target, "socket:") || strings.HasPrefix(target, "anon_inode:") {
 				n++
@@ -68,7 +68,7 @@ func TestRow17CloseOnExec(t *testing.T) {
 	})
 }
 
-// A Conn that nobody holds any more is closed.
+// An unreachable Conn is closed.
 func TestRow17UnreachableConn(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		ln := s.listen(t)
@@ -102,7 +102,7 @@ func TestRow17UnreachableConn(t *testing.T) {
 	})
 }
 
-// A listener that nobody holds any more is closed.
+// An unreachable Listener is closed.
 func TestRow17UnreachableListener(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		var addr string

@@ -87,14 +87,14 @@ func TestPollerClose(t *testing.T) {
 		if err := p.Close(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("the second Close: %v", err)
 		}
-		// What newPoller's cleanup would find closed.
+		// newPoller's cleanup closes the Poller, so make it an open Poller without reactors.
 		s.poller.closed.Store(false)
 		s.poller.reactors.Store(new([]*reactor.Reactor))
 		s.poller.acceptor = nil
 	})
 }
 
-// Closing a Poller races with everything that goes on on it.
+// Poller.Close may race with every call on the Poller.
 func TestPollerCloseRaces(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		engine := s.poller.Stats().Engine
@@ -124,7 +124,7 @@ func TestPollerCloseRaces(t *testing.T) {
 			if _, err := c.Write([]byte("x")); err != nil {
 				t.Error(err)
 			}
-			if _, err := c.Read(make([]byte, 1)); err != nil { // the server is at work
+			if _, err := c.Read(make([]byte, 1)); err != nil { // the server works now
 				t.Error(err)
 			}
 			within(t, "closing the Poller", func() {
@@ -138,10 +138,10 @@ func TestPollerCloseRaces(t *testing.T) {
 	})
 }
 
-// The default Poller is there while something uses it, and a moment longer, without a
-// goroutine; then it goes without a trace.
+// The default Poller exists while something uses it, and a moment longer, without a
+// goroutine. Then it ends and leaves nothing behind.
 func TestDefaultPoller(t *testing.T) {
-	engines(t) // skips where netring is package net
+	engines(t) // skips the test with NETRING_ENGINE=net
 	leakcheck.Descriptors(t)
 	before := goleak.IgnoreCurrent()
 	awaitNoDefaultPoller(t)
@@ -154,7 +154,7 @@ func TestDefaultPoller(t *testing.T) {
 		must(t, err)
 		p := currentDefaultPoller()
 		must(t, ln.Close())
-		time.Sleep(2 * defaultLinger) // not to wait for anything: the Poller must outlast it
+		time.Sleep(2 * defaultLinger) // synchronises nothing: the Poller must live longer
 		if currentDefaultPoller() != p || p == nil {
 			t.Error("the default Poller went before its last connection")
 		}
@@ -166,7 +166,7 @@ func TestDefaultPoller(t *testing.T) {
 		if err := goleak.Find(before); err != nil {
 			t.Error(err)
 		}
-		// Who is next, and soon, has the same one.
+		// The next user, if it comes soon, gets the same Poller.
 		ln, err = Listen("tcp", "127.0.0.1:0")
 		must(t, err)
 		if currentDefaultPoller() != p {
@@ -200,7 +200,7 @@ func TestStats(t *testing.T) {
 	})
 }
 
-// A listener's or dialer's own write buffer goes before the Poller's.
+// The write buffer of a ListenConfig or Dialer overrides the Poller's.
 func TestWriteBufferOfListenConfigAndDialer(t *testing.T) {
 	for _, engine := range engines(t) {
 		p := newPoller(t, Config{Engine: engine, WriteBuffer: 1024})
@@ -248,8 +248,8 @@ func TestDefaultReactors(t *testing.T) {
 	}
 }
 
-// A program that dials, waits with a deadline and closes, again and again, on a Poller
-// that nobody else uses: whoever ends a call may come last to the Poller's end.
+// A program dials, waits with a deadline and closes, again and again, on a Poller
+// without other users. The end of a call may race with the end of the Poller.
 func TestRow24DialWaitClose(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -272,7 +272,7 @@ func TestRow24DialWaitClose(t *testing.T) {
 	}
 }
 
-// One call that blocks in the application holds up no other connection's end.
+// A callback that blocks does not delay the end of other connections.
 func TestPollerCloseIsNotSerial(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
@@ -291,7 +291,7 @@ func TestPollerCloseIsNotSerial(t *testing.T) {
 				server, err := ln.Accept()
 				must(t, err)
 				if i == conns-1 {
-					break // the last to be registered
+					break // this connection was registered last
 				}
 				rc, err := server.(*Conn).SyscallConn()
 				must(t, err)
@@ -345,7 +345,7 @@ func TestReactorsFollowGOMAXPROCS(t *testing.T) {
 			if n := fixed.Stats().Reactors; n != 1 {
 				t.Errorf("%d reactors where one was asked for", n)
 			}
-			// The new one serves, too.
+			// The new reactor serves connections, too.
 			for range 4 {
 				server, client := (&stack{poller: follows}).pair(t)
 				if _, err := client.Write([]byte("x")); err != nil {

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// TestBusyNeighbour has a server with one P, after a while of silence or of little to
-// do, compute for one connection until another has a request. The Go runtime has to
-// share the P out.
+// In TestBusyNeighbour, a server with one P is idle or little busy for a while. Then it
+// computes for one connection until a request arrives on another. The Go runtime must
+// divide the P between both.
 func TestBusyNeighbour(t *testing.T) {
 	if kind, ok := isChild(); ok {
 		computingServer(t, kind)
@@ -33,7 +33,7 @@ func TestBusyNeighbour(t *testing.T) {
 		}
 		busy, other := conns[0], conns[1]
 		for _, pings := range []int{0, 100} {
-			time.Sleep(100 * time.Millisecond) // for the server to be idle is what this is about
+			time.Sleep(100 * time.Millisecond) // keeps the server idle; synchronises nothing
 			for range pings {
 				ask(t, other, "p", "p")
 				time.Sleep(time.Millisecond)
@@ -47,7 +47,7 @@ func TestBusyNeighbour(t *testing.T) {
 	})
 }
 
-// ask sends a request and expects an answer, one of those given.
+// ask sends a request and expects one of the given answers.
 func ask(t *testing.T, c net.Conn, request string, answers ...string) string {
 	t.Helper()
 	_, err := io.WriteString(c, request)
@@ -59,9 +59,8 @@ func ask(t *testing.T, c net.Conn, request string, answers ...string) string {
 	return string(answer)
 }
 
-// computingServer answers p with p; and c with s when it starts to compute, and when
-// that is over with e if there was a p in the meantime, and with t if it was too long
-// in coming.
+// computingServer answers p with p. It answers c with s, and then computes until a p
+// arrives on another connection. After that it answers e, or t if no p arrived in time.
 func computingServer(t *testing.T, kind string) {
 	const tooLong = 5 * time.Second
 	ln := childStack(t, kind).listen(t)
@@ -104,8 +103,8 @@ func computingServer(t *testing.T, kind string) {
 	})
 }
 
-// Calls that have nothing to wait for do not wait for other goroutines: a turn of the
-// scheduler is 20 of them here.
+// A call with nothing to wait for does not wait for other goroutines. Here, a turn of
+// the scheduler runs 20 goroutines.
 func TestRow26NothingWaitsForATurn(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	stacks(t, func(t *testing.T, s *stack) {
@@ -121,8 +120,8 @@ func TestRow26NothingWaitsForATurn(t *testing.T) {
 			defer server.Close()
 			servers, clients = append(servers, server), append(clients, client)
 		}
-		// Every connection waits once, so that its reactor watches it, and then some
-		// wait for good, so that there is a goroutine that watches.
+		// Every connection waits once, so that its reactor watches it. Then some wait until
+		// the end, so that a goroutine watches.
 		var waiting sync.WaitGroup
 		defer waiting.Wait()
 		for i, c := range servers {
@@ -133,7 +132,7 @@ func TestRow26NothingWaitsForATurn(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(10 * time.Millisecond) // mostly they wait by then; the test holds all the same
+		time.Sleep(10 * time.Millisecond) // most of them wait by now; the test passes either way
 		for _, c := range clients {
 			_, err := c.Write([]byte("x"))
 			must(t, err)
@@ -161,12 +160,12 @@ func TestRow26NothingWaitsForATurn(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			// The scheduler preempts this goroutine now and then, and with package net, too.
+			// The scheduler sometimes preempts this goroutine, also with package net.
 			if got := turns.Load() - before; got > int64(n*computing/4) {
 				t.Errorf("%d times %s let others compute %d times: a turn is %d", n, what, got, computing)
 			}
 		}
-		if !s.buffered { // else it is there to wait for a batch
+		if !s.buffered { // a buffered write waits for a batch
 			count("CloseWrite", conns/2, func(i int) error { return servers[i].(interface{ CloseWrite() error }).CloseWrite() })
 		}
 		count("Close", conns/2, func(i int) error { return servers[i].Close() })

@@ -2,5 +2,5 @@ package netring
 
 import "unsafe"
 
-// ptr is for system calls that golang.org/x/sys/unix has no function for.
+// ptr converts a pointer for system calls that golang.org/x/sys/unix lacks.
 func ptr[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }

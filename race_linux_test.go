@@ -9,10 +9,9 @@ import (
 	"testing"
 )
 
-// What happens before a Write happens before what follows the
-// Read of its bytes at the other end, for the race detector, too. This program
-// has no race on package net, and would be reported here if netring did not tell
-// the detector.
+// For the race detector, a Write happens before the Read of its bytes at the other end.
+// This program has no race on package net. The detector would report a race here if
+// netring did not publish that order.
 func TestRow15RaceFree(t *testing.T) {
 	for name, pair := range map[string]func(s *stack) (a, b net.Conn){
 		"both ends": func(s *stack) (a, b net.Conn) { return s.pairBoth(t) },
@@ -22,7 +21,7 @@ func TestRow15RaceFree(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stacks(t, func(t *testing.T, s *stack) {
 				a, b := pair(s)
-				var shared [100]int // handed over by message, without a lock
+				var shared [100]int // a message hands over shared, without a lock
 				buf := make([]byte, 700)
 				var wg sync.WaitGroup
 				wg.Go(func() {
@@ -34,7 +33,7 @@ func TestRow15RaceFree(t *testing.T) {
 						if _, err := a.Write(msg[:size]); err != nil {
 							t.Error(err)
 						}
-						// The answer says that msg, and shared, may be written again.
+						// After the answer, this goroutine may write msg and shared again.
 						if _, err := a.Read(msg[:1]); err != nil {
 							t.Error(err)
 						}
@@ -66,8 +65,8 @@ func TestRow15RaceFree(t *testing.T) {
 	}
 }
 
-// And a race is reported: on a buffer that is being read into, on one that is
-// being written from, and on memory that no message hands over.
+// The race detector reports a race on a buffer under Read, on a buffer under Write, and
+// on memory that no message hands over.
 func TestRow15RacesAreReported(t *testing.T) {
 	if what, ok := isChild(); ok {
 		raceProgram(t, what)
@@ -86,8 +85,7 @@ func TestRow15RacesAreReported(t *testing.T) {
 	}
 }
 
-// raceProgram is the child. Its two goroutines do not synchronise but through the
-// connection.
+// raceProgram is the child. Its two goroutines synchronise only through the connection.
 func raceProgram(t *testing.T, what string) {
 	s := &stack{poller: newPoller(t, Config{Engine: EngineAuto})}
 	a, b := s.pairBoth(t)
@@ -111,7 +109,7 @@ func raceProgram(t *testing.T, what string) {
 			a.(*Conn).Writev([][]byte{buf[:500], buf[500:]})
 		case "memory":
 			a.Read(buf)
-			x++ // not handed over: it is written after the Write below as well
+			x++ // a race: this goroutine also writes x after the Write below
 		}
 	}()
 	if what == "read" || what == "small read" || what == "none" || what == "memory" {

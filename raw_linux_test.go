@@ -36,7 +36,7 @@ func TestRow10SyscallConn(t *testing.T) {
 		if string(buf[:n]) != "raw bytes" || oerr != nil {
 			t.Errorf("read %q, %v", buf[:n], oerr)
 		}
-		// Ordinary reads go on after it, and so do raw writes.
+		// Ordinary reads and raw writes still work after a raw Read.
 		client.Write([]byte("more"))
 		if n, err := server.Read(buf); string(buf[:n]) != "more" || err != nil {
 			t.Errorf("Read: %q, %v", buf[:n], err)
@@ -148,11 +148,11 @@ func TestRow10File(t *testing.T) {
 		f, err := server.(interface{ File() (*os.File, error) }).File()
 		must(t, err)
 		must(t, server.Close())
-		next, nextClient := s.pair(t) // likely to have the number of server
+		next, nextClient := s.pair(t) // probably has server's descriptor number
 		_, err = client.Write([]byte("to the file"))
 		must(t, err)
 		buf := make([]byte, 100)
-		f.Fd() // makes it blocking
+		f.Fd() // makes the socket blocking
 		if n, err := f.Read(buf); string(buf[:n]) != "to the file" || err != nil {
 			t.Errorf("the file reads %q, %v", buf[:n], err)
 		}
@@ -187,7 +187,7 @@ func TestRow12ListenerFile(t *testing.T) {
 		if err := rc.Read(func(uintptr) bool { return true }); err != syscall.EINVAL {
 			t.Errorf("raw Read of a listener: %v", err)
 		}
-		// Both accept; each connection goes to one of them, and nobody hangs.
+		// Both listeners accept. Each connection goes to one of them, and no Accept hangs.
 		accepted := make(chan net.Conn, 20)
 		var wg sync.WaitGroup
 		for _, l := range []net.Listener{ln, std} {
@@ -222,9 +222,8 @@ func TestRow12ListenerFile(t *testing.T) {
 	})
 }
 
-// Whoever has a duplicate of a listener can make the socket blocking, as
-// os.File.Fd does. Package net's Accept then blocks a thread, and Close with it;
-// a reactor must not.
+// The owner of a duplicate can make a listener blocking, as os.File.Fd does. Package
+// net's Accept then blocks a thread, and Close blocks, too. A reactor must not block.
 func TestRow12BlockingListener(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		ln := s.listen(t)
@@ -264,7 +263,7 @@ func TestRow12BlockingListener(t *testing.T) {
 	})
 }
 
-// File does not wait for a Read, and no byte is lost to either.
+// File does not wait for a Read, and neither loses a byte.
 func TestRow22FileDuringRead(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		for _, size := range []int{1, 100, 4096} {

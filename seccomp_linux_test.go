@@ -23,8 +23,8 @@ import (
 	"github.com/netring-go/netring/internal/seccomp"
 )
 
-// sandboxEnv names the sandbox that a test binary puts itself in before it runs
-// any test.
+// sandboxEnv is the environment variable with the sandbox that a test binary enters
+// before its tests.
 const sandboxEnv = "NETRING_TEST_SANDBOX"
 
 // ioUringCalls are the system calls that a sandbox forbids.
@@ -39,12 +39,12 @@ func forbid(action uint32, calls ...uint32) error {
 	return seccomp.Install(rules, seccomp.Allow)
 }
 
-// sandbox is a restriction that users meet.
+// sandbox is a restriction that occurs in practice.
 type sandbox struct {
 	name   string
 	engine string // NETRING_ENGINE
 	enter  func() error
-	check  func(t *testing.T) // what netring makes of it
+	check  func(t *testing.T) // checks what netring finds in the sandbox
 }
 
 func sandboxes() []sandbox {
@@ -101,7 +101,7 @@ func sandboxes() []sandbox {
 		{"enter-EPERM", "auto", func() error { return forbid(seccomp.Errno(unix.EPERM), unix.SYS_IO_URING_ENTER) },
 			refused(unix.EPERM, "allow io_uring_setup")},
 		{"enter-EPERM-later", "auto", func() error {
-			if _, err := Probe(); err != nil { // finds nothing wrong, and is remembered
+			if _, err := Probe(); err != nil { // caches that io_uring is available
 				return err
 			}
 			return forbid(seccomp.Errno(unix.EPERM), unix.SYS_IO_URING_ENTER)
@@ -124,7 +124,7 @@ func sandboxes() []sandbox {
 	}
 }
 
-// enterSandbox is what TestMain calls first.
+// enterSandbox enters the sandbox that the environment names. TestMain calls it first.
 func enterSandbox() {
 	name := os.Getenv(sandboxEnv)
 	if name == "" || name == "live" {
@@ -143,7 +143,7 @@ func enterSandbox() {
 	os.Exit(1)
 }
 
-// sandboxed runs the tests that match in a sandbox, and returns what they print.
+// sandboxed runs the matching tests in a sandbox, and returns their output.
 func sandboxed(t *testing.T, name, engine, tests string) string {
 	t.Helper()
 	exe, err := os.Executable()
@@ -157,7 +157,7 @@ func sandboxed(t *testing.T, name, engine, tests string) string {
 	return string(out)
 }
 
-// failures is the part of a verbose test's output that tells what went wrong.
+// failures returns the part of a verbose test's output with the failures.
 func failures(out []byte) []byte {
 	if i := bytes.Index(out, []byte("--- FAIL")); i >= 0 {
 		out = out[max(0, i-4000):]
@@ -165,7 +165,7 @@ func failures(out []byte) []byte {
 	return out[:min(len(out), 8000)]
 }
 
-// suites are the tests that have to pass in every sandbox.
+// suites matches the tests that must pass in every sandbox.
 const suites = `^Test(InSandbox|HTTP.*|Nettest.*|TLS|ReverseProxy|Row0[12357].*|Dial.*|Writev|ReadLease.*)$`
 
 // TestSandboxes runs the HTTP and conformance tests under real seccomp filters.
@@ -177,14 +177,14 @@ func TestSandboxes(t *testing.T) {
 	for _, s := range sandboxes() {
 		t.Run(s.name, func(t *testing.T) {
 			if s.name == "enter-EPERM-later" || s.name == "register-EPERM" {
-				newPoller(t, Config{Engine: EngineURing}) // skips where there is none to break
+				newPoller(t, Config{Engine: EngineURing}) // skips the test where io_uring is refused
 			}
 			out := sandboxed(t, s.name, s.engine, suites)
 			if n := strings.Count(out, "--- PASS"); n < 20 {
 				t.Errorf("only %d tests passed:\n%s", n, failures([]byte(out)))
 			}
 			if s.engine == "net" {
-				return // has nothing to test in many
+				return // with package net, many tests skip themselves
 			}
 			for _, m := range skip.FindAllStringSubmatch(out, -1) {
 				if m[1] != "TestConnNoAllocations" {
@@ -195,7 +195,7 @@ func TestSandboxes(t *testing.T) {
 	}
 }
 
-// TestInSandbox says what netring makes of the sandbox it is in.
+// TestInSandbox checks what netring finds in its sandbox.
 func TestInSandbox(t *testing.T) {
 	for _, s := range sandboxes() {
 		if s.name == os.Getenv(sandboxEnv) {
@@ -204,14 +204,14 @@ func TestInSandbox(t *testing.T) {
 	}
 }
 
-// TestRingBreaksUnderLoad takes io_uring_enter away from a server in the middle of
-// its work: no byte may be lost on the connections it has.
+// TestRingBreaksUnderLoad forbids io_uring_enter while a server works. The server's
+// connections must not lose a byte.
 func TestRingBreaksUnderLoad(t *testing.T) {
 	if os.Getenv(sandboxEnv) != "live" {
 		if os.Getenv(sandboxEnv) != "" || os.Getenv(EngineEnv) != "" {
 			t.Skip("the test chooses the engine itself")
 		}
-		newPoller(t, Config{Engine: EngineURing}) // skips where there is none to break
+		newPoller(t, Config{Engine: EngineURing}) // skips the test where io_uring is refused
 		sandboxed(t, "live", "auto", "^TestRingBreaksUnderLoad$")
 		return
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the setters set, on both stacks.
+// The setters set the same options on both stacks.
 func TestRow11Options(t *testing.T) {
 	type setters interface {
 		SetKeepAlive(bool) error
@@ -103,10 +103,10 @@ func optionValues(t *testing.T, c net.Conn) string {
 	return b.String()
 }
 
-// What package net sets on an accepted connection is set.
+// An accepted connection has the options that package net sets.
 func TestRow11AcceptedOptions(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
-		for range 3 { // the first connection is looked at more closely than others
+		for range 3 { // the listener checks the options of the first connection only
 			server, _ := s.pair(t)
 			for _, o := range []struct {
 				name                string
@@ -132,7 +132,7 @@ func TestRow11AcceptedOptions(t *testing.T) {
 	})
 }
 
-// Keep-alive settings of ListenConfig, and Multipath TCP.
+// Accepted connections have ListenConfig's keep-alive settings, also with Multipath TCP.
 func TestRow11KeepAlive(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -203,7 +203,7 @@ func acceptedOptions(t *testing.T, listen func(context.Context, string, string) 
 	return opts
 }
 
-// A lingering Close waits in its own goroutine, not in the reactor.
+// A lingering Close blocks its caller, not the reactor.
 func TestRow11LingerDoesNotBlockOthers(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		ln := s.listen(t)
@@ -241,12 +241,12 @@ func TestRow11LingerDoesNotBlockOthers(t *testing.T) {
 				}
 			}
 		})
-		must(t, clients[0].Close()) // ends the lingering
+		must(t, clients[0].Close()) // ends the lingering Close
 		within(t, "Close", func() { <-closed })
 	})
 }
 
-// Run with -race, this shows whether SetLinger and Close agree on what Close does.
+// SetLinger and Close do not race. Only -race shows a failure.
 func TestRow11SetLingerRacesClose(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		for range 50 {

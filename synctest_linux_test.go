@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// TestRow18Synctest runs the same steps inside synctest bubbles and outside, on a
-// Poller that was made outside, inside, or is the default one. With package net they
-// are the specification.
+// TestRow18Synctest runs the same steps inside and outside synctest bubbles: on a Poller
+// made outside, on a Poller made inside, and on the default Poller. Package net's
+// behaviour is the specification.
 func TestRow18Synctest(t *testing.T) {
 	steps := func(t *testing.T, s *stack) {
 		bubbleEcho(t, s)
@@ -63,8 +63,8 @@ func TestRow18Synctest(t *testing.T) {
 	})
 }
 
-// A call outside waits for events while a call in a bubble watches for both. The bubble
-// ends, and the call outside goes on.
+// A call outside waits while a call in a bubble watches for the events of both. After
+// the end of the bubble, the call outside still gets its event.
 func TestRow18BubbleEndsWhileOthersWait(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestRow18BubbleEndsWhileOthersWait(t *testing.T) {
 							t.Errorf("inside: %d, %v", n, err)
 						}
 					})
-					awaitWaiting(t, p, 1) // so it leads
+					awaitWaiting(t, p, 1) // now this call leads
 					close(start)
 					awaitWaiting(t, p, 2)
 					_, err := client.Write([]byte("x"))
@@ -117,7 +117,7 @@ func (s *stack) dial(ln net.Listener) (net.Conn, error) {
 	return dial(ln.Addr().Network(), ln.Addr().String())
 }
 
-// both returns a connection, both ends of it on the stack.
+// both returns the two ends of a connection, both on the stack.
 func (s *stack) both(t testing.TB) (server, client net.Conn) {
 	t.Helper()
 	ln, err := s.tryListen("tcp", "127.0.0.1:0")
@@ -196,9 +196,8 @@ func bubbleHTTP(t *testing.T, s *stack) {
 	}
 }
 
-// bubbleDeadlines has deadlines pass while calls wait, and before they start. As with
-// package net, a call that waits is not durably blocked, and its deadline passes in
-// real time.
+// bubbleDeadlines lets deadlines pass during calls and before calls. As with package
+// net, a waiting call is not durably blocked, so its deadline passes in real time.
 func bubbleDeadlines(t *testing.T, s *stack) {
 	t.Helper()
 	server, client := s.both(t)
@@ -218,7 +217,7 @@ func bubbleDeadlines(t *testing.T, s *stack) {
 			t.Errorf("a deadline %s: %d, %v", tc.what, n, err)
 		}
 	}
-	// A deadline that is far away, and moved while the call waits.
+	// A distant deadline is moved while the call waits.
 	must(t, server.SetReadDeadline(time.Now().Add(time.Hour)))
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -245,7 +244,7 @@ func bubbleDeadlines(t *testing.T, s *stack) {
 	if n, err := server.Read(buf); string(buf[:n]) != "hello" || err != nil {
 		t.Errorf("before the deadline: %q, %v", buf[:n], err)
 	}
-	// A Close wakes what waits.
+	// Close wakes a waiting call.
 	wg.Go(func() {
 		if _, err := server.Read(buf); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("a Read that is closed: %v", err)
@@ -261,8 +260,8 @@ func bubbleDeadlines(t *testing.T, s *stack) {
 	must(t, client.Close())
 }
 
-// bubbleCompany has several calls wait at a time, so that one leaves the wait for
-// events to others.
+// bubbleCompany lets several calls wait at a time, so that one call hands the wait for
+// events to another.
 func bubbleCompany(t *testing.T, s *stack) {
 	t.Helper()
 	const conns, rounds = 5, 20
@@ -291,7 +290,7 @@ func bubbleCompany(t *testing.T, s *stack) {
 	wg.Wait()
 }
 
-// numbered returns n bytes of which none can be taken for its neighbour.
+// numbered returns n bytes in which neighbours differ.
 func numbered(n int) []byte {
 	p := make([]byte, n)
 	for i := range p {

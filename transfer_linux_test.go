@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// transferFile returns a file of n bytes, at its beginning, and its content.
+// transferFile returns an open file of n bytes at offset 0, and its content.
 func transferFile(t *testing.T, n int) (*os.File, []byte) {
 	t.Helper()
 	data := make([]byte, n)
@@ -30,7 +30,7 @@ func transferFile(t *testing.T, n int) (*os.File, []byte) {
 	return f, data
 }
 
-// receive reads all that comes from c, in the background.
+// receive reads from c in the background until io.EOF.
 func receive(c net.Conn) <-chan []byte {
 	got := make(chan []byte, 1)
 	go func() {
@@ -50,7 +50,7 @@ func TestRow08Sendfile(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		limit  int64 // < 0: none
-		skip   int64 // where the file is at
+		skip   int64 // the file's offset
 		hidden bool
 	}{
 		{"whole", -1, 0, false},
@@ -94,7 +94,7 @@ func TestRow08Sendfile(t *testing.T) {
 			})
 		})
 	}
-	// A limit above what the sockets hold, so that it takes several calls.
+	// The limit exceeds what the sockets hold, so the transfer takes several calls.
 	stacks(t, func(t *testing.T, s *stack) {
 		f, data := transferFile(t, 24<<20)
 		server, client := s.pair(t)
@@ -106,7 +106,7 @@ func TestRow08Sendfile(t *testing.T) {
 			t.Errorf("sent %d bytes, want %d, or they differ", n, limit)
 		}
 	})
-	// What the above is about: no byte came through memory.
+	// All of the transfers above copy no byte through memory.
 	rings(t, func(t *testing.T, s *stack) {
 		f, data := transferFile(t, size)
 		server, client := s.pair(t)
@@ -127,7 +127,7 @@ func TestRow08Sendfile(t *testing.T) {
 	})
 }
 
-// A transfer is ended by its deadline and by Close, and says how far it came.
+// The write deadline and Close interrupt a transfer, which returns the bytes sent.
 func TestRow08TransferInterrupted(t *testing.T) {
 	for _, tc := range [][2]string{{"sendfile", "deadline"}, {"sendfile", "close"}, {"splice", "deadline"}, {"splice", "close"}} {
 		how := tc[1]
@@ -157,7 +157,7 @@ func TestRow08TransferInterrupted(t *testing.T) {
 					done <- result{n, err}
 				}()
 				one := make([]byte, 1)
-				_, err := io.ReadFull(client, one) // it is under way
+				_, err := io.ReadFull(client, one) // now the transfer is under way
 				must(t, err)
 				want := net.ErrClosed
 				if how == "close" {
@@ -175,7 +175,7 @@ func TestRow08TransferInterrupted(t *testing.T) {
 				if how == "deadline" {
 					must(t, server.Close())
 					if tc[0] == "splice" {
-						return // what is in the pipe is lost, on both stacks
+						return // both stacks lose the bytes in the pipe
 					}
 					rest, err := io.ReadAll(client)
 					if err != nil || int64(len(rest))+1 != res.n {
@@ -229,8 +229,8 @@ func TestRow08OneGiB(t *testing.T) {
 	})
 }
 
-// proxyPairs runs f with a connection to read from and one to write to, of net
-// and netring in each combination.
+// proxyPairs runs f with a source and a destination, for each combination of net and
+// netring.
 func proxyPairs(t *testing.T, f func(t *testing.T, in, src, dst, out net.Conn)) {
 	rings(t, func(t *testing.T, s *stack) {
 		std := &stack{name: "net"}
@@ -287,7 +287,7 @@ func TestRow09WriteTo(t *testing.T) {
 			t.Errorf("WriteTo: %d, %v", n, err)
 		}
 	})
-	// Between connections, no byte goes through memory, and an error is told.
+	// Between connections, no byte goes through memory, and WriteTo returns errors.
 	proxyPairs(t, func(t *testing.T, in, src, dst, out net.Conn) {
 		must(t, src.SetReadDeadline(time.Unix(1, 0)))
 		_, err := io.Copy(dst, src)
@@ -306,8 +306,7 @@ func TestRow09WriteTo(t *testing.T) {
 	})
 }
 
-// While nothing comes from the source of an io.Copy, its destination is free for
-// others.
+// While io.Copy waits for its source, other calls can write to its destination.
 func TestRow19CopyLocksForAStep(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		dst, dstPeer := s.pair(t)
@@ -344,7 +343,7 @@ func TestRow19CopyLocksForAStep(t *testing.T) {
 	})
 }
 
-// What ends a copy, and with which error, is what it is with package net.
+// A copy ends with the same error as with package net.
 func TestRow19CopyEnds(t *testing.T) {
 	shape := func(err error) string {
 		var ops []string

@@ -33,7 +33,7 @@ func TestRow14UnixListener(t *testing.T) {
 				if a := server.RemoteAddr(); !reflect.DeepEqual(a, &net.UnixAddr{Name: "@", Net: "unix"}) {
 					t.Errorf("RemoteAddr is %#v", a)
 				}
-				// Many small messages, read in one go or not: nothing is left behind.
+				// Many small messages arrive, in one read or in several.
 				var wg sync.WaitGroup
 				wg.Go(func() {
 					for range 300 {
@@ -61,7 +61,7 @@ func TestRow14UnixListener(t *testing.T) {
 				if _, err := os.Lstat(name); name[0] != '@' && !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("the socket file is still there: %v", err)
 				}
-				// A later listener's file is not ours to remove.
+				// Close must not remove the file of a later listener.
 				again := s.listenOn(t, "unix", name)
 				if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
 					t.Errorf("the second Close: %v", err)
@@ -75,8 +75,8 @@ func TestRow14UnixListener(t *testing.T) {
 	}
 }
 
-// The file of a unix socket goes and stays as with package net, whoever has duplicates
-// of the socket: it is how tableflip hands a listener to the next process.
+// The file of a unix socket appears and disappears as with package net, also with
+// duplicates of the socket: tableflip hands a listener to the next process that way.
 func TestRow14SocketFile(t *testing.T) {
 	type unlinker interface {
 		SetUnlinkOnClose(bool)
@@ -120,7 +120,7 @@ func TestRow14SocketFile(t *testing.T) {
 	}
 }
 
-// duplicateFor has a duplicate for the length of the test.
+// duplicateFor duplicates a descriptor until the end of the test.
 func duplicateFor(t *testing.T, file func() (*os.File, error)) {
 	t.Helper()
 	f, err := file()
@@ -149,7 +149,7 @@ func TestRow14UnixDial(t *testing.T) {
 			}
 		})
 	}
-	// The file stays if told so.
+	// SetUnlinkOnClose(false) keeps the file.
 	rings(t, func(t *testing.T, s *stack) {
 		name := t.TempDir() + "/kept"
 		ln := s.listenOn(t, "unix", name)

@@ -25,7 +25,7 @@ func awaitWaiting(t testing.TB, p *Poller, n int) {
 	}
 }
 
-// Waits for the network are not in the block profile.
+// The block profile does not contain waits for the network.
 func TestRow23BlockProfile(t *testing.T) {
 	if raceEnabled {
 		t.Skip("with the race detector, calls wait on a mutex, which the block profile shows")
@@ -52,7 +52,7 @@ func TestRow23BlockProfile(t *testing.T) {
 			})
 			wg.Go(func() {
 				<-waited
-				time.Sleep(30 * time.Millisecond) // not to wait for anything: the wait shall last
+				time.Sleep(30 * time.Millisecond) // makes the wait long; synchronises nothing
 				if _, err := client.Write([]byte("x")); err != nil {
 					t.Error(err)
 				}
@@ -68,7 +68,7 @@ func TestRow23BlockProfile(t *testing.T) {
 		for more := true; more; {
 			var f runtime.Frame
 			f, more = frames.Next()
-			// Less is what they waited for mutexes, on a busy machine.
+			// On a busy machine, goroutines also wait for mutexes, but for less time.
 			if strings.Contains(f.Function, "reactor.(*FD).Read") && r.Cycles > 1_000_000_000 {
 				t.Errorf("%d waits of %d cycles in %s", r.Count, r.Cycles, f.Function)
 			}
@@ -76,7 +76,7 @@ func TestRow23BlockProfile(t *testing.T) {
 	}
 }
 
-// Where no call waits there is no goroutine of netring's, even if nothing is closed.
+// While no call waits, netring has no goroutine, even if connections are open.
 func TestRow23NoGoroutineWithoutACall(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		before := goleak.IgnoreCurrent()
@@ -116,8 +116,8 @@ func TestRow23NoGoroutineWithoutACall(t *testing.T) {
 		if err := goleak.Find(before); err != nil {
 			t.Errorf("after traffic: %v", err)
 		}
-		// Calls that others end, while the reactors' goroutines sleep. Those are there once
-		// a call that watched itself has got what it waited for.
+		// Other goroutines end calls while the reactors' goroutines sleep. A reactor's
+		// goroutine starts when a call that watched for events returns.
 		watching := s.poller.Stats().Reactors
 		for i, c := range servers {
 			wg.Go(func() {
@@ -133,7 +133,7 @@ func TestRow23NoGoroutineWithoutACall(t *testing.T) {
 			must(t, err)
 		}
 		awaitWaiting(t, s.poller, len(servers)-watching)
-		time.Sleep(20 * time.Millisecond) // mostly they sleep by then; the test holds all the same
+		time.Sleep(20 * time.Millisecond) // most of them sleep by now; the test passes either way
 		for _, c := range servers {
 			must(t, c.SetReadDeadline(time.Unix(1, 0)))
 		}
@@ -147,12 +147,12 @@ func TestRow23NoGoroutineWithoutACall(t *testing.T) {
 	})
 }
 
-// Importing the package opens and starts nothing: a process that has no descriptor
-// left can do it.
+// Importing the package opens and starts nothing: a process without free descriptors
+// can import it.
 func TestImportStartsNothing(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "importer")
 	build := exec.Command("go", "build", "-o", bin, "./internal/importer")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // the C library would need a descriptor to be loaded
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // loading the C library needs a descriptor
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Writev is one write, of any number of pieces.
+// Writev is one write of any number of pieces.
 func TestWritev(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		server, client := s.pair(t)
