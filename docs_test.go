@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // checkout skips the test where the repository's other modules are missing, as in the
@@ -248,5 +249,26 @@ func TestDocumentsName(t *testing.T) {
 				t.Errorf("%s names %s, which does not exist", doc, m[1])
 			}
 		}
+	}
+}
+
+// Documents have lines of at most 120 characters and tables of at most six columns, and
+// the README has at most 700 words.
+func TestDocumentsForm(t *testing.T) {
+	const maxLine, maxColumns, maxWords = 120, 6, 700
+	for _, doc := range documents(t) {
+		n := 0
+		for line := range strings.Lines(read(t, doc)) {
+			n++
+			if got := utf8.RuneCountInString(strings.TrimRight(line, "\r\n")); got > maxLine {
+				t.Errorf("%s:%d has %d characters; use at most %d", doc, n, got, maxLine)
+			}
+			if got := len(cells(line)); got > maxColumns {
+				t.Errorf("%s:%d has %d columns; use at most %d", doc, n, got, maxColumns)
+			}
+		}
+	}
+	if got := len(strings.Fields(read(t, "README.md"))); got > maxWords {
+		t.Errorf("README.md has %d words; use at most %d", got, maxWords)
 	}
 }
