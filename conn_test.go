@@ -108,6 +108,10 @@ func TestPortableNettest(t *testing.T) {
 
 // The portable Conn returns the errors of the connection that it wraps.
 func TestPortableErrors(t *testing.T) {
+	// The zero Poller's Stats are zero, and it can be asked for them.
+	if n := new(Poller).Stats().Descriptors + new(portablePoller).Stats().Descriptors; n != 0 {
+		t.Errorf("zero Pollers have %d descriptors", n)
+	}
 	past := time.Unix(1, 0)
 	file, err := os.Open("LICENSE")
 	must(t, err)
@@ -817,6 +821,8 @@ func TestPortablePollerRefuses(t *testing.T) {
 		{new(portablePoller).init(Config{Engine: EngineURing}), "netring: EngineURing needs Linux; use EngineAuto"},
 		{new(portablePoller).init(Config{Reactors: -1}), "netring: Config.Reactors is -1; use 0 for one per P, or 1 to 1024"},
 		{listen(new(portablePoller), ListenConfig{}, "tcp"), errNilPoller.Error()},
+		{new(portablePoller).Close(), errNilPoller.Error()},
+		{new(Poller).Close(), errNilPoller.Error()},
 		{listen(p.portablePoller, ListenConfig{}, "udp"), `netring: network "udp" is not served; use one of ["tcp" "tcp4" "tcp6" "unix"], or package net`},
 		{listen(p.portablePoller, ListenConfig{}, "tpc"), "unknown network tpc"},
 		{listen(p.portablePoller, ListenConfig{WriteBuffer: 3}, "tcp"), "netring: ListenConfig.WriteBuffer is 3; use 0 for the Poller's size, a negative value for none, or 512 to 16777216 bytes"},

@@ -113,8 +113,11 @@ func (o portableOrphan) close() {
 //
 // With EngineNet, Close closes nothing but the Poller.
 func (p *portablePoller) Close() error {
+	if err := p.usable(); err != nil {
+		return err
+	}
 	p.mu.Lock()
-	if p.closed {
+	if p.closed { // by somebody else, meanwhile
 		p.mu.Unlock()
 		return errPollerClosed
 	}

@@ -141,12 +141,12 @@ func (p *Poller) closeReactors() error {
 // number. Where a ring is unavailable, follow adds no reactor: the existing reactors
 // are enough.
 func (p *Poller) follow() {
-	if !p.follows || p.std || len(*p.reactors.Load()) >= defaultReactors() {
+	if !p.follows || p.std || len(p.current()) >= defaultReactors() {
 		return
 	}
 	p.growing.Lock()
 	defer p.growing.Unlock()
-	rs := slices.Clone(*p.reactors.Load())
+	rs := slices.Clone(p.current())
 	for !p.closed.Load() && len(rs) < defaultReactors() {
 		r, err := reactor.New(reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: p.cfg.Buffers, BufferSize: p.cfg.BufferSize})
 		if err != nil {
@@ -157,9 +157,17 @@ func (p *Poller) follow() {
 	p.reactors.Store(&rs)
 }
 
+// current returns the reactors that serve connections, none for the zero Poller.
+func (p *Poller) current() []*reactor.Reactor {
+	if rs := p.reactors.Load(); rs != nil {
+		return *rs
+	}
+	return nil
+}
+
 // all returns all reactors, the acceptor last.
 func (p *Poller) all() []*reactor.Reactor {
-	all := slices.Clone(*p.reactors.Load())
+	all := slices.Clone(p.current())
 	if p.acceptor != nil {
 		all = append(all, p.acceptor)
 	}
@@ -168,7 +176,7 @@ func (p *Poller) all() []*reactor.Reactor {
 
 // place returns the reactor that will serve a new connection.
 func (p *Poller) place() *reactor.Reactor {
-	rs := *p.reactors.Load()
+	rs := p.current()
 	return rs[int(p.next.Add(1)-1)%len(rs)]
 }
 
@@ -178,7 +186,10 @@ func (p *Poller) place() *reactor.Reactor {
 //
 // With EngineNet, Close closes nothing but the Poller.
 func (p *Poller) Close() error {
-	if p.closed.Swap(true) {
+	switch {
+	case p.reactors.Load() == nil:
+		return errNilPoller
+	case p.closed.Swap(true):
 		return errPollerClosed
 	}
 	p.growing.Lock()

@@ -14,8 +14,8 @@ type Stats struct {
 	Inline       uint64 // submissions by the calling goroutine, because its reactor was asleep
 
 	// Direct counts the operations that bypassed the batches, in the calling goroutine:
-	// a connection's operations until a call first waits, large writes, writes of dialled
-	// connections, and operations whose batch would be small or late.
+	// a connection's operations until a call first waits, writes of dialled connections, and
+	// operations whose batch would be small or late.
 	Direct uint64
 
 	Polls   uint64      // checks of a reactor's epoll descriptor

@@ -7,7 +7,7 @@ import (
 
 // Stats returns the Poller's counters. They remain readable after Close.
 func (p *Poller) Stats() Stats {
-	s := Stats{Reactors: len(*p.reactors.Load())}
+	s := Stats{Reactors: len(p.current())}
 	if p.std {
 		s.Engine = EngineNet
 	}

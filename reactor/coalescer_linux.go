@@ -198,7 +198,7 @@ func (co *coalescer) retry() {
 		return
 	}
 	co.state.move(callQueued)
-	fd.wr.ready = true // as far as is known
+	fd.wr.assumeReady(true)
 	signal := fd.r.foundRoom()
 	fd.mu.Unlock()
 	fd.r.obey(signal)

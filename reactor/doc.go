@@ -12,9 +12,8 @@
 //	     └────────────────────────────────────────────────────────────────────────┘
 //
 // Some calls gain nothing from a batch and bypass it with a system call of their own: the
-// calls of a connection until one first has to wait ([Reactor.NewFD]), large writes
-// ([Config.LargeWrite]), calls whose batch would be small or late (writePolicy), and an op
-// that is alone in its batch.
+// calls of a connection until one first has to wait ([Reactor.NewFD]), calls whose batch
+// would be small or late (writePolicy), and an op that is alone in its batch.
 //
 // # Where to read
 //

@@ -73,9 +73,9 @@ func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
 	fd.descriptor.init(r, sysfd)
 	fd.rd.alarm.owner, fd.wr.alarm.owner = fd, fd
 	fd.rd.op.init(fd, engine.Recv, sysfd)
-	fd.rd.ready = true // as far as is known
+	fd.rd.assumeReady(true)
 	fd.wr.op.init(fd, engine.Send, sysfd)
-	fd.wr.ready = true
+	fd.wr.assumeReady(true)
 	if !tcp { // or it is Multipath TCP
 		domain, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 		if err != nil {

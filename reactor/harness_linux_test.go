@@ -40,9 +40,9 @@ func requireEngine(t testing.TB, kind engine.Kind) {
 }
 
 // testConfig is a reactor's configuration for tests: few buffers, so that they
-// run out, and large writes in batches like others, where faults are injected.
+// run out, and calls in batches, where faults are injected.
 func testConfig(kind engine.Kind) Config {
-	return Config{Engine: kind, Buffers: 8, BufferSize: 4096, LargeWrite: -1}
+	return Config{Engine: kind, Buffers: 8, BufferSize: 4096, BatchAll: true}
 }
 
 // newReactor returns a reactor that is closed, and checked, at the end of the

@@ -121,7 +121,7 @@ func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
 	}
 	switch n := l.backlog(); {
 	case n == 0:
-		l.ready = false // whoever comes now causes an event
+		l.assumeReady(false) // whoever comes now causes an event
 		return 0
 	case n > 0:
 		l.size = min(n, maxAccepts)
@@ -218,8 +218,10 @@ func (l *Listener) completed(o *op, ops *[maxAccepts]*op) (n int, over bool) {
 	} else {
 		l.size = max(l.got, 1)
 	}
-	l.ready = l.ready || l.retry
-	l.retry = false
+	if l.retry {
+		l.assumeReady(true)
+		l.retry = false
+	}
 	if len(l.queue) > 0 || l.err != nil || l.closing || l.expired() {
 		l.state.move(callIdle)
 		return 0, true

@@ -101,7 +101,7 @@ func (fd *FD) try(s *side, f func(sysfd int) (done bool)) (done bool) {
 		defer fd.mu.Unlock()
 		fd.unhold(1)
 		if done {
-			s.ready = true // as far as is known here
+			s.assumeReady(true)
 		}
 	}()
 	return f(int(fd.sysfd))

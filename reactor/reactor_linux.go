@@ -23,10 +23,9 @@ type Config struct {
 	// buffer. 0 means defaultSmallRead, a negative size none.
 	SmallRead int
 
-	// LargeWrite is the size in bytes from which on a Write makes its system call
-	// itself, outside any batch. 0 means defaultLargeWrite. With a negative size, every
-	// write joins the batches, whatever its writePolicy says.
-	LargeWrite int
+	// BatchAll keeps the calls of registered connections in the batches, whatever the
+	// writePolicy says. It is for tests.
+	BatchAll bool
 }
 
 // Stats counts what a Reactor did.
@@ -81,7 +80,7 @@ func New(cfg Config) (*Reactor, error) {
 		return nil, err
 	}
 	r := &Reactor{smallRead: cmp.Or(cfg.SmallRead, defaultSmallRead)}
-	r.policy.large = cmp.Or(cfg.LargeWrite, defaultLargeWrite)
+	r.policy.never = cfg.BatchAll
 	r.leader.look = r.leaderLook
 	r.inline.New = func() any { return new([maxBatch]*op) }
 	r.loopWaits.New = func() any { return newLoopWait(r) }

@@ -100,10 +100,10 @@ func (fd *FD) nextRead() step {
 		// Only the engine gives out shared buffers. To be told that there is something
 		// to read costs no more than to run it here, and less of this goroutine's stack,
 		// whose doubling would be most of what an idle connection takes.
-		s.ready = false
+		s.assumeReady(false)
 	}
 	s.op.hasData = fd.registered && s.ready
-	if s.op.hasData && !fd.ahead.lease && fd.r.policy.directRead() {
+	if s.op.hasData && !fd.ahead.lease && fd.r.policy.direct() {
 		direct, s.op.Pooled = true, false
 	}
 	s.op.wakesSysmon = fd.background

@@ -487,41 +487,6 @@ func TestBusyReactorLooks(t *testing.T) {
 	})
 }
 
-// TestLargeWrites looks at which writes go past the batches.
-func TestLargeWrites(t *testing.T) {
-	engines(t, func(t *testing.T, kind engine.Kind) {
-		cfg := testConfig(kind)
-		cfg.LargeWrite = 0
-		r := newReactorWith(t, cfg)
-		a, b := tcpPair(t, r)
-		piece := make([]byte, 8<<10)
-		for _, w := range []struct {
-			n      int
-			write  func() (int, error)
-			direct uint64
-		}{
-			{16<<10 - 1, func() (int, error) { return a.Write(make([]byte, 16<<10-1)) }, 0},
-			{16 << 10, func() (int, error) { return a.Write(make([]byte, 16<<10)) }, 1},
-			{8 << 10, func() (int, error) { return a.Writev([][]byte{piece}) }, 1},
-			{16 << 10, func() (int, error) { return a.Writev([][]byte{piece, nil, piece}) }, 2},
-		} {
-			if n, err := w.write(); n != w.n || err != nil {
-				t.Fatalf("a write of %d bytes: %d, %v", w.n, n, err)
-			}
-			if got := r.Stats().Direct; got != w.direct {
-				t.Errorf("after a write of %d bytes: %d direct writes, want %d", w.n, got, w.direct)
-			}
-			for left := w.n; left > 0; {
-				n, err := sockettest.Read(b, make([]byte, left))
-				if n == 0 || err != nil {
-					t.Fatal(n, err)
-				}
-				left -= n
-			}
-		}
-	})
-}
-
 func TestDeadlines(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		a, b := tcpPair(t, newReactor(t, kind))

@@ -2,13 +2,13 @@ package reactor
 
 import "time"
 
-// Every constant here was chosen by measurement, and each says how to repeat it: the value
-// after Rows is the flag -rows, and the value after Try is what to add to -impls, in
+// Every constant here was chosen by measurement, and each says how to repeat it. Measure
+// is a command. Rows and Try are for
 //
-//	cd bench && go run . compare -rounds 15 -impls 'uring,…' -rows '…'
+//	cd bench && go run . compare -rounds 15 -impls 'uring,<Try>' -rows '<Rows>'
 //
-// which builds netring once more for each other value. docs/performance.md has the
-// results. What made no difference is not here.
+// which builds netring once more for each value to try. docs/performance.md has the
+// results.
 const (
 	// maxBatch bounds the ops of one submission, so that a batch does not hold its P for
 	// long and no connection waits long for its turn.
@@ -49,20 +49,9 @@ const (
 	// saves further system calls when more has come than the read asks for.
 	//
 	// Unit: bytes.
-	// Rows: echo 128 B, 64 conns|HTTPS
-	// Try: uring@defaultSmallRead=1,uring@defaultSmallRead=4096
+	// Measure: go test -run '^$' -bench Frames -benchtime 100000x ./reactor
 	// Test: TestSmallReads
 	defaultSmallRead = 512
-
-	// defaultLargeWrite is the size from which on a write bypasses the batches. A large
-	// write is all copying, so a batch has nothing to save; and by its turn the bytes have
-	// left the processor's cache.
-	//
-	// Unit: bytes.
-	// Rows: echo (4|64) KiB, (32|256) conns
-	// Try: uring@defaultLargeWrite=4<<10,uring@defaultLargeWrite=1<<30
-	// Test: TestLargeWrites
-	defaultLargeWrite = 16 << 10
 
 	// turnPerCall decides when calls bypass the batches, see writePolicy.
 	//

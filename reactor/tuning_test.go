@@ -36,7 +36,7 @@ func TestTuningIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	form := regexp.MustCompile(`(?s)\A(\w+) .+\n\nUnit: .+\nRows: .+\nTry: \S+\nTest: (\w+)\n\z`)
+	form := regexp.MustCompile(`(?s)\A(\w+) .+\n\nUnit: [^\n]+\n(?:Rows: [^\n]+\nTry: \S+|Measure: [^\n]+)\nTest: (\w+)\n\z`)
 	for _, d := range file.Decls {
 		g, ok := d.(*ast.GenDecl)
 		if !ok || g.Tok != gotoken.CONST {

@@ -86,6 +86,10 @@ func (w *waiter) event() (waited bool) {
 	return w.state.asleep()
 }
 
+// assumeReady sets whether the next op tries the socket before it waits. To assume wrongly
+// costs an op that finds nothing, or, where an event is still to come, a wait for that.
+func (w *waiter) assumeReady(ready bool) { w.ready = ready }
+
 // exhausted records that an op queued in the given epoch found the socket not
 // ready. It reports whether an event has come since, so that trying again is
 // due.

@@ -28,7 +28,7 @@ func (fd *FD) Write(p []byte) (int, error) {
 	}
 	fd.unsent = p
 	s.op.Kind, s.op.Buf = engine.Send, p[:min(len(p), maxTransfer)]
-	next := fd.nextWrite(len(p))
+	next := fd.nextWrite()
 	fd.mu.Unlock()
 	fd.perform(s, next)
 	fd.unsent, s.op.Buf = nil, nil
@@ -68,21 +68,21 @@ func (fd *FD) Writev(bufs [][]byte) (n int, err error) {
 	} else {
 		s.op.Kind, s.op.Msg = engine.Sendmsg, fd.vec.Msg()
 	}
-	next := fd.nextWrite(total)
+	next := fd.nextWrite()
 	fd.mu.Unlock()
 	fd.perform(s, next)
 	fd.vec.Clear()
 	return s.n, s.err
 }
 
-// nextWrite is next for the write of n bytes that wr.op describes. fd.mu is held.
-func (fd *FD) nextWrite(n int) step {
+// nextWrite is next for the write that wr.op describes. fd.mu is held.
+func (fd *FD) nextWrite() step {
 	s := &fd.wr
 	s.n = 0
 	// A write that timed out has left the socket full. There may be room by now, and
 	// no event yet: those come when a third of the buffer is free.
-	s.ready = true
-	return fd.next(s, fd.direct || !fd.registered || fd.r.policy.direct(n))
+	s.assumeReady(true)
+	return fd.next(s, fd.direct || !fd.registered || fd.r.policy.direct())
 }
 
 // sent handles the answer to a Send or a Sendmsg and reports whether the call is over.

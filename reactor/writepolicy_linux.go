@@ -13,21 +13,14 @@ import (
 // last of them is done. So calls bypass the batches when they come too slowly: when the
 // time between two batches, for each call in the batch, is more than turnPerCall for each
 // call.
-//
-// Large writes always bypass the batches.
 type writePolicy struct {
-	large     int           // bytes; negative: no write bypasses the batches
+	never     bool          // for tests
 	impatient atomic.Bool   // calls bypass the batches
 	bypassed  atomic.Uint64 // calls that did
 }
 
-// direct reports whether a write of n bytes bypasses the batches.
-func (p *writePolicy) direct(n int) bool {
-	return p.large > 0 && (n >= p.large || p.impatient.Load())
-}
-
-// directRead reports whether a read of what is there bypasses the batches.
-func (p *writePolicy) directRead() bool { return p.impatient.Load() }
+// direct reports whether calls bypass the batches.
+func (p *writePolicy) direct() bool { return p.impatient.Load() }
 
 // bypass counts a call that bypassed the batches.
 func (p *writePolicy) bypass() { p.bypassed.Add(1) }
@@ -50,7 +43,7 @@ func (p *writePolicy) end(t loopTurn, asked int) {
 // in the one and past it. If the next batch is too far away to wait for, calls bypass
 // the batches from now on.
 func (p *writePolicy) turned(calls int, d time.Duration) {
-	if calls == 0 {
+	if calls == 0 || p.never {
 		return
 	}
 	impatient := d > time.Duration(calls*calls)*turnPerCall

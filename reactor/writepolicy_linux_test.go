@@ -47,29 +47,40 @@ func TestWritePolicy(t *testing.T) {
 // TestWritesBypassLateBatches looks at what an impatient reactor's writes do.
 func TestWritesBypassLateBatches(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
-		for _, large := range []int{0, -1} {
-			cfg := testConfig(kind)
-			cfg.LargeWrite = large
-			r := newReactorWith(t, cfg)
-			a, b := tcpPair(t, r)
-			r.policy.impatient.Store(true)
+		r := newReactor(t, kind)
+		a, b := tcpPair(t, r)
+		for _, impatient := range []bool{false, true} {
+			r.policy.impatient.Store(impatient)
+			direct := r.Stats().Direct
 			if n, err := a.Write([]byte("ab")); n != 2 || err != nil {
 				t.Fatalf("Write: %d, %v", n, err)
 			}
 			if n, err := a.Writev([][]byte{[]byte("c"), []byte("d")}); n != 2 || err != nil {
 				t.Fatalf("Writev: %d, %v", n, err)
 			}
-			want := uint64(2)
-			if large < 0 {
-				want = 0
+			want := uint64(0)
+			if impatient {
+				want = 2
 			}
-			if got := r.Stats().Direct; got != want {
-				t.Errorf("LargeWrite %d: %d direct writes, want %d", large, got, want)
+			if got := r.Stats().Direct - direct; got != want {
+				t.Errorf("impatient %v: %d direct writes; want %d", impatient, got, want)
 			}
-			var p [5]byte
-			if n, err := sockettest.Read(b, p[:]); string(p[:n]) != "abcd" || err != nil {
-				t.Errorf("LargeWrite %d: the peer read %q, %v", large, p[:n], err)
+			var got []byte
+			for p := make([]byte, 5); len(got) < 4; {
+				n, err := sockettest.Read(b, p)
+				if n == 0 || err != nil {
+					t.Fatal(n, err)
+				}
+				got = append(got, p[:n]...)
 			}
+			if string(got) != "abcd" {
+				t.Errorf("impatient %v: the peer read %q", impatient, got)
+			}
+		}
+		r.policy.impatient.Store(false)
+		r.policy.turned(1, time.Hour)
+		if r.policy.direct() {
+			t.Error("BatchAll makes no difference")
 		}
 	})
 }
@@ -81,7 +92,7 @@ func TestPolicyFollowsSlowHandlers(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		cfg := testConfig(kind)
-		cfg.LargeWrite = 0
+		cfg.BatchAll = false
 		r := newReactorWith(t, cfg)
 		var compute atomic.Int64 // nanoseconds
 		var peers [32]int

@@ -10,11 +10,6 @@ import (
 	"github.com/netring-go/netring/internal/sockettest"
 )
 
-// countingOwner counts completions; it stands in for a descriptor.
-type countingOwner struct{ n int }
-
-func (c *countingOwner) complete(*Op) bool { c.n++; return false }
-
 // TestBatchLargerThanQueue submits more ops than the submission queue holds.
 func TestBatchLargerThanQueue(t *testing.T) {
 	e, _ := newTestRing(t, 4)
