@@ -14,10 +14,10 @@ import (
 	"testing"
 )
 
-// exported returns the package's exported API on the given system, as go doc shows it:
-// a line for each constant, variable, function, type, field and method. exported fails
-// the test if an identifier has no doc comment, or shows a type of package reactor or
-// bufring.
+// exported returns the package's exported API on the given system, as go doc shows the
+// API. It returns a line for each constant, variable, function, type, field and method.
+// exported fails the test if an identifier has no doc comment, or shows a type of
+// package reactor or bufring.
 func exported(t *testing.T, goos string) []string {
 	t.Helper()
 	ctx := build.Default

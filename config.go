@@ -13,14 +13,14 @@ type Config struct {
 	Engine Engine
 
 	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P (see
-	// runtime.GOMAXPROCS), but at most one for each CPU (see runtime.NumCPU), because
-	// reactors that share a CPU have fewer operations per batch. If GOMAXPROCS grows, the
-	// next Listen or Dial adds reactors.
+	// runtime.GOMAXPROCS), but at most one for each CPU (see runtime.NumCPU). Reactors
+	// that share a CPU have fewer operations per batch. If GOMAXPROCS grows, the next
+	// Listen or Dial adds reactors.
 	Reactors int
 
-	// Buffers is the number of receive buffers that a reactor's connections share
-	// for reads of less than 512 bytes: a power of two up to 32768. 0 means 256.
-	// When all buffers are in use, reads go straight to the caller's memory.
+	// Buffers is the number of receive buffers of a reactor: a power of two up to 32768.
+	// 0 means 256. The reactor's connections share the buffers for reads of less than
+	// 512 bytes. When all buffers are in use, reads go straight to the caller's memory.
 	Buffers int
 
 	// BufferSize is the size in bytes of each shared buffer, 512 to 1 MiB. 0 means 16384.
@@ -35,10 +35,10 @@ type Config struct {
 	// send that failed.
 	//
 	// Close sends what is buffered. If the socket does not take everything at once, Close
-	// returns and netring sends the rest in the background: for up to 5 s, until the
-	// write deadline, or until the Poller is closed. CloseWrite, ReadFrom, File, Detach
-	// and SyscallConn's Write wait until the buffer is sent, or fail at the write
-	// deadline.
+	// returns and netring sends the rest in the background. netring gives up after
+	// 5 s, at the write deadline, or when the Poller is closed. CloseWrite, ReadFrom,
+	// File, Detach and SyscallConn's Write wait until the buffer is sent, or fail at the
+	// write deadline.
 	//
 	// A write buffer pays off where a connection makes many small writes: pipelined
 	// requests, broadcasts. A ListenConfig or Dialer can have its own size. Outside

@@ -108,7 +108,7 @@ func TestPortableNettest(t *testing.T) {
 
 // The portable Conn returns the errors of the connection that it wraps.
 func TestPortableErrors(t *testing.T) {
-	// The zero Poller's Stats are zero, and it can be asked for them.
+	// The zero Poller has Stats, and their fields are zero.
 	if n := new(Poller).Stats().Descriptors + new(portablePoller).Stats().Descriptors; n != 0 {
 		t.Errorf("zero Pollers have %d descriptors", n)
 	}

@@ -16,8 +16,8 @@ import (
 
 // The differential tests run a random sequence of operations on package net and on
 // netring, with the same seed, and compare the results. Where the result depends on
-// timing, the tests check what must hold in every run: no byte lost, doubled or
-// reordered, correct counts, and only kinds of errors that package net returns.
+// timing, the tests check what must hold in every run. No byte is lost, doubled or
+// reordered, and the counts are correct. All errors are of kinds that package net returns.
 
 // script is a sequence of operations on both ends of a connection, drawn from data: a
 // seed, or the fuzzer's input.

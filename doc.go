@@ -15,7 +15,7 @@
 // texts, and concurrent use are the same. docs/differences.md lists the differences.
 //
 // [Listen] needs no set-up and leaves nothing behind: its reactors start with the
-// first listener and end with the last connection. A program that makes its own
+// first listener and end a moment after the last connection. A program that makes its own
 // [Poller] chooses the engine and the number of reactors, and can read counters. It
 // passes the Poller to a [ListenConfig] or [Dialer].
 //

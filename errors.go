@@ -6,10 +6,10 @@ import (
 )
 
 // ErrUnread is inside the error of SyscallConn's Read, File and Detach while the
-// connection holds bytes that it received beyond a read of less than 512 bytes. The
-// socket alone would not give the whole stream then. Read [Conn.Unread] bytes first;
-// those reads do not wait. Outside Linux, nothing is received ahead, so this error does
-// not occur.
+// connection holds bytes received ahead. A read of less than 512 bytes can receive
+// more than it asks for, and the socket no longer has these bytes. Read [Conn.Unread]
+// bytes first; those reads do not wait. Outside Linux, nothing is received ahead, so
+// ErrUnread does not occur.
 var ErrUnread = errors.New("netring: the connection holds bytes received ahead; read Conn.Unread bytes first")
 
 // errNotTCP is Detach's error for a unix connection.

@@ -138,9 +138,9 @@ func TestNettestOver(t *testing.T) {
 			})
 		})
 	})
-	// The suite does not run over TLS, because it fails on package net: a write that
-	// times out ends a TLS session, and PastTimeout then hangs. TestTLS has the parts that
-	// apply.
+	// The suite does not run over TLS, because the suite fails there on package net. A
+	// write that times out ends a TLS session, and PastTimeout then hangs. TestTLS has the
+	// parts that apply.
 }
 
 func TestHTTP2(t *testing.T) {

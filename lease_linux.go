@@ -12,8 +12,8 @@ type leaseBuffer = reactor.Lease
 
 // ReadLease is Read for servers with very many idle connections. It waits without a
 // buffer, and returns the bytes in one of the buffers that the Poller's connections
-// share. The caller must Release the Lease, and should do so soon: while all buffers
-// are in use, new buffers come from the heap. Its errors are those of Read.
+// share. The caller must Release the Lease, and should release it soon: while all
+// buffers are in use, new buffers come from the heap. Its errors are those of Read.
 func (c *Conn) ReadLease() (l Lease, err error) {
 	if !c.ok() {
 		return l, syscall.EINVAL

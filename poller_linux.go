@@ -14,8 +14,8 @@ import (
 )
 
 // Poller is a set of reactors that serve listeners and connections. Most programs need
-// no Poller of their own: [Listen] uses a default Poller, which starts on first use and
-// ends a moment after its last listener and connection.
+// no Poller of their own, because [Listen] uses a default Poller. The default Poller
+// starts on first use and ends a moment after its last listener and connection.
 //
 // All methods may be called concurrently.
 type Poller struct {
@@ -45,8 +45,8 @@ type Poller struct {
 
 // NewPoller starts the reactors that cfg describes. All of them use the same engine.
 // The caller must Close the Poller after use. NewPoller fails if a field of cfg is out
-// of range, if cfg or the environment asks for EngineURing and io_uring is unavailable,
-// or if the process runs out of descriptors or memory.
+// of range, or if the process runs out of descriptors or memory. If cfg or the
+// environment asks for EngineURing, NewPoller also fails if io_uring is unavailable.
 func NewPoller(cfg Config) (*Poller, error) {
 	follows := cfg.Reactors == 0
 	cfg, err := cfg.withDefaults()

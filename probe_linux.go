@@ -11,9 +11,9 @@ import (
 	"github.com/netring-go/netring/reactor/engine"
 )
 
-// Probe reports what netring finds on this system: the kernel, each feature of
-// io_uring that netring uses, the limits that affect netring, and the engine that
-// EngineAuto stands for.
+// Probe reports the engine that EngineAuto stands for on this system, and why. The
+// Report also has the kernel, the features of io_uring that netring uses, and the
+// limits that affect netring.
 //
 // Probe tries each feature on a throw-away ring, once in a process. It takes the engine
 // from the default Poller, which it starts if necessary. If the environment asks for

@@ -13,9 +13,9 @@ type Stats struct {
 	Single       uint64 // submissions of one operation, which EngineURing makes as a system call
 	Inline       uint64 // submissions by the calling goroutine, because its reactor was asleep
 
-	// Direct counts the operations that bypassed the batches, in the calling goroutine:
-	// a connection's operations until a call first waits, writes of dialled connections, and
-	// operations whose batch would be small or late.
+	// Direct counts the operations that bypassed the batches: the calling goroutine made
+	// the system call. These are a connection's operations until a call first waits,
+	// writes of dialled connections, and operations whose batch would be small or late.
 	Direct uint64
 
 	Polls   uint64      // checks of a reactor's epoll descriptor

@@ -84,9 +84,9 @@ func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err er
 	return n, handled, c.copyError(nil, false, err)
 }
 
-// copyError wraps an error of moving bytes from src to c, if c is a unix connection: as
-// an error of src's Read if read is true, else as an error of c's Write. For TCP,
-// ReadFrom wraps the error.
+// copyError wraps an error of moving bytes from src to c, if c is a unix connection. If
+// read is true, the result is an error of src's Read, else an error of c's Write. For
+// TCP, ReadFrom wraps the error.
 func (c *Conn) copyError(src source, read bool, err error) error {
 	var oe *net.OpError
 	if err == nil || c.isTCP() || errors.As(err, &oe) {

@@ -76,7 +76,7 @@ func TestRow14UnixListener(t *testing.T) {
 }
 
 // The file of a unix socket appears and disappears as with package net, also with
-// duplicates of the socket: tableflip hands a listener to the next process that way.
+// duplicates of the socket. tableflip hands a duplicate to the next process.
 func TestRow14SocketFile(t *testing.T) {
 	type unlinker interface {
 		SetUnlinkOnClose(bool)

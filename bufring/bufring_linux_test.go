@@ -52,7 +52,7 @@ func TestTakeRecycle(t *testing.T) {
 			b[j] = byte(id)
 		}
 	}
-	for id := range seen { // they do not overlap
+	for id := range seen { // the buffers do not overlap
 		for _, c := range r.Bytes(id, 512) {
 			if c != byte(id) {
 				t.Fatalf("buffer %d was overwritten", id)
@@ -73,9 +73,9 @@ func TestTakeRecycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.mem == nil {
-		t.Fatal("the memory went with buffers in use")
+		t.Fatal("Close freed the memory while buffers were in use")
 	}
-	for id := range seen { // still valid, and the memory goes with the last one
+	for id := range seen { // the buffers are still valid; recycling the last frees the memory
 		r.Bytes(id, 1)[0] = 1
 		r.Recycle(id)
 	}
@@ -102,11 +102,11 @@ func TestMisusePanics(t *testing.T) {
 	id, _ := r.Take()
 	r.Recycle(id)
 	for name, f := range map[string]func(){
-		"recycling twice":         func() { r.Recycle(id) },
-		"recycling out of range":  func() { r.Recycle(2) },
-		"claiming out of range":   func() { r.Claim(7) },
-		"claiming a claimed one":  func() { r.Claim(1); r.Claim(1) },
-		"recycling one never out": func() { r.Recycle(0) },
+		"recycling twice":        func() { r.Recycle(id) },
+		"recycling out of range": func() { r.Recycle(2) },
+		"claiming out of range":  func() { r.Claim(7) },
+		"claiming twice":         func() { r.Claim(1); r.Claim(1) },
+		"recycling before Take":  func() { r.Recycle(0) },
 	} {
 		func() {
 			defer func() {
@@ -149,13 +149,13 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// A ring whose sharing ended goes on with Take, but for buffers still out.
+// After Reclaim, Take hands out all buffers except the buffers in use.
 func TestReclaim(t *testing.T) {
 	r, err := New(4, 512)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Reclaim(); err != nil { // it was not registered
+	if err := r.Reclaim(); err != nil { // without Register, Reclaim changes nothing
 		t.Fatal(err)
 	}
 	fd := ringFD(t)
@@ -164,7 +164,7 @@ func TestReclaim(t *testing.T) {
 	}
 	r.Claim(2) // as a completion would say
 	if _, ok := r.Take(); ok {
-		t.Error("Take chose a buffer of the kernel's")
+		t.Error("Take chose a buffer that the kernel has")
 	}
 	if err := r.Reclaim(); err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestReclaim(t *testing.T) {
 		seen[id] = true
 	}
 	if _, ok := r.Take(); ok {
-		t.Error("a buffer that was out was handed out again")
+		t.Error("Take handed out a buffer that was in use")
 	}
 	r.Recycle(2)
 	if id, ok := r.Take(); !ok || id != 2 {
@@ -192,7 +192,7 @@ func TestReclaim(t *testing.T) {
 	}
 }
 
-// ringFD returns an io_uring instance, or skips the test where there is none.
+// ringFD returns an io_uring instance. It skips the test where io_uring is refused.
 func ringFD(t *testing.T) int {
 	t.Helper()
 	fd, err := iouring.IOURingSetup(1, &iouring.IOURingParams{})
