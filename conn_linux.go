@@ -70,6 +70,17 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Unread returns the number of bytes that the connection received beyond a read of
+// less than 512 bytes. Reading these bytes does not wait.
+func (c *Conn) Unread() int {
+	if !c.ok() {
+		return 0
+	}
+	n := c.fd.Unread()
+	runtime.KeepAlive(c)
+	return n
+}
+
 // Write implements net.Conn. It returns when the kernel has taken all of p. On
 // failure, it returns an error and the number of bytes that the kernel has taken. With
 // a write buffer, Write may return once it has copied p, see [Config].WriteBuffer.
