@@ -164,29 +164,41 @@ func TestAPISameEverywhere(t *testing.T) {
 	}
 }
 
-// A file that is only for Linux is called *_linux.go or *_linux_test.go; a file for all
-// other systems is called *_other.go or *_other_test.go.
-func TestFileNames(t *testing.T) {
-	names, err := filepath.Glob("*.go")
+// constraint returns the build constraint of a Go file, "" if it has none.
+func constraint(t *testing.T, name string) string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(name), nil, parser.PackageClauseOnly|parser.ParseComments)
 	must(t, err)
-	for _, name := range names {
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.PackageClauseOnly|parser.ParseComments)
-		must(t, err)
-		constraint := ""
-		for _, group := range f.Comments {
-			for _, c := range group.List {
-				if s, ok := strings.CutPrefix(c.Text, "//go:build "); ok {
-					constraint = s
-				}
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			if s, ok := strings.CutPrefix(c.Text, "//go:build "); ok {
+				return s
 			}
 		}
+	}
+	return ""
+}
+
+// A file that is only for Linux is called *_linux.go or *_linux_test.go, and its
+// constraint does not repeat that. A file for all other systems is called *_other.go or
+// *_other_test.go.
+func TestFileNames(t *testing.T) {
+	for _, name := range goFiles(t) {
+		if strings.HasPrefix(name, "reactor/race_") {
+			continue // two files that are named after the race detector only
+		}
+		c := constraint(t, name)
 		base := strings.TrimSuffix(strings.TrimSuffix(name, ".go"), "_test")
-		other := strings.HasSuffix(base, "_other")
-		switch {
-		case other != (constraint == "!linux"):
-			t.Errorf("%s has the constraint %q; *_other.go, and no other file, has !linux", name, constraint)
-		case !other && !strings.HasSuffix(base, "_linux") && strings.Contains(constraint, "linux"):
-			t.Errorf("%s has the constraint %q; call it *_linux.go", name, constraint)
+		switch linux := strings.HasSuffix(base, "_linux"); {
+		case c == "!linux" && !strings.HasSuffix(base, "_other"):
+			t.Errorf("%s has the constraint %q; call the file *_other.go", name, c)
+		case c == "!linux":
+		case linux && strings.Contains(c, "linux"):
+			t.Errorf("%s has the constraint %q; remove linux, which the name says", name, c)
+		case !linux && strings.Contains(c, "linux"):
+			t.Errorf("%s has the constraint %q; call the file *_linux.go and remove linux", name, c)
+		case strings.HasSuffix(base, "_other") && !strings.HasPrefix(c, "!"):
+			t.Errorf("%s has the constraint %q; *_other.go needs a constraint such as !linux", name, c)
 		}
 	}
 }

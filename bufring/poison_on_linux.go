@@ -1,4 +1,4 @@
-//go:build linux && (race || netring_debug)
+//go:build race || netring_debug
 
 package bufring
 

@@ -1,5 +1,0 @@
-//go:build linux && !race && !netring_debug
-
-package bufring
-
-func poison([]byte) {}

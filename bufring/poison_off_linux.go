@@ -1,0 +1,5 @@
+//go:build !race && !netring_debug
+
+package bufring
+
+func poison([]byte) {}
