@@ -818,7 +818,7 @@ func TestPortablePollerRefuses(t *testing.T) {
 		err  error
 		want string
 	}{
-		{new(portablePoller).init(Config{Engine: EngineURing}), "netring: EngineURing needs Linux; use EngineAuto"},
+		{new(portablePoller).init(Config{Engine: EngineURing}), "netring: the engine is uring, which needs Linux; use EngineAuto, or NETRING_ENGINE=auto in the environment"},
 		{new(portablePoller).init(Config{Reactors: -1}), "netring: Config.Reactors is -1; use 0 for one per P, or 1 to 1024"},
 		{listen(new(portablePoller), ListenConfig{}, "tcp"), errNilPoller.Error()},
 		{new(portablePoller).Close(), errNilPoller.Error()},

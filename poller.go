@@ -2,6 +2,7 @@ package netring
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -32,7 +33,7 @@ func (p *portablePoller) init(cfg Config) error {
 		return err
 	}
 	if cfg.Engine == EngineURing {
-		return errors.New("netring: EngineURing needs Linux; use EngineAuto")
+		return fmt.Errorf("netring: the engine is %v, which needs Linux; use EngineAuto, or %s=auto in the environment", cfg.Engine, EngineEnv)
 	}
 	p.cfg, p.std = cfg, cfg.Engine == EngineNet
 	p.leases.New = func() any {

@@ -119,7 +119,7 @@ func (r *Ring) Claim(id uint16) {
 
 func (r *Ring) handOut(id uint16) {
 	if int(id) >= r.count || r.out[id] {
-		panic(fmt.Sprintf("bufring: buffer %d of %d handed out twice or out of range", id, r.count))
+		panic(fmt.Sprintf("bufring: buffer %d of %d is handed out already or out of range; claim each buffer once per completion", id, r.count))
 	}
 	r.out[id] = true
 	r.gens[id]++
@@ -143,7 +143,7 @@ func (r *Ring) RecycleGeneration(id uint16, gen uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.gens[id] != gen {
-		panic(fmt.Sprintf("bufring: buffer %d recycled twice", id))
+		panic(fmt.Sprintf("bufring: generation %d of buffer %d was recycled before; recycle each buffer once", gen, id))
 	}
 	r.recycle(id)
 }
@@ -158,7 +158,7 @@ func (r *Ring) Recycle(id uint16) {
 
 func (r *Ring) recycle(id uint16) {
 	if int(id) >= r.count || !r.out[id] {
-		panic(fmt.Sprintf("bufring: buffer %d of %d recycled twice or out of range", id, r.count))
+		panic(fmt.Sprintf("bufring: buffer %d of %d is not handed out or out of range; recycle each buffer once", id, r.count))
 	}
 	poison(r.Bytes(id, r.size))
 	r.out[id] = false
