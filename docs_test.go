@@ -165,7 +165,8 @@ func rateRatios(t *testing.T) map[string]map[[2]string]string {
 var (
 	fenced  = regexp.MustCompile("(?s)```.*?```")
 	version = regexp.MustCompile(`(Go|Linux) \d+\.\d+`)
-	figure  = regexp.MustCompile(`\d+\.\d+`)
+	figure  = regexp.MustCompile(`\d+\.\d+|\d+ ?[%×]`)
+	ratio   = regexp.MustCompile(`\d+(\.\d+)? ?×|\d+\.\d+ \(\d+\.\d+–`)
 )
 
 // The README quotes figures in one table, and bench/RESULTS.md has the same figures for
@@ -191,6 +192,10 @@ func TestReadmeFigures(t *testing.T) {
 			}
 			continue
 		}
+		if len(row) != len(head) {
+			t.Errorf("README.md has a row of %d cells in a table of %d columns: %s", len(row), len(head), line)
+			continue
+		}
 		for i := 2; i < len(row) && strings.Trim(row[i], "-:") != ""; i++ {
 			quoted++
 			if want, ok := ratios[head[i]][[2]string{row[0], row[1]}]; !ok || row[i] != want {
@@ -200,6 +205,31 @@ func TestReadmeFigures(t *testing.T) {
 	}
 	if quoted == 0 || quoted > most {
 		t.Errorf("README.md quotes %d figures; quote 1 to %d", quoted, most)
+	}
+}
+
+// Ratios to package net stand in bench/RESULTS.md. The README quotes some, see
+// TestReadmeFigures. docs/performance.md has the ratios that decided the design. Its part
+// on what bounds the gain has none, because its sections are about rows of the results.
+func TestRatiosStandInOnePlace(t *testing.T) {
+	const decisions, bounds = "docs/performance.md", "## What bounds the gain"
+	for _, doc := range documents(t) {
+		text := read(t, doc)
+		switch doc {
+		case "README.md":
+			continue
+		case decisions:
+			_, after, ok := strings.Cut(text, bounds)
+			if !ok {
+				t.Fatalf("%s has no heading %q", doc, bounds)
+			}
+			text = after
+		}
+		for line := range strings.Lines(text) {
+			if r := ratio.FindString(line); r != "" {
+				t.Errorf("%s has the ratio %s; name the row of bench/RESULTS.md instead: %s", doc, r, line)
+			}
+		}
 	}
 }
 
