@@ -86,12 +86,17 @@ func (l *portableListener) Close() error {
 
 // Addr implements net.Listener. Callers share the returned address and must not
 // change it.
-func (l *portableListener) Addr() net.Addr { return l.std.Addr() }
+func (l *portableListener) Addr() net.Addr {
+	if !l.ok() {
+		return nil
+	}
+	return l.std.Addr()
+}
 
 // SetUnlinkOnClose sets whether Close removes the socket file of a unix listener.
 // The default is true. It has no effect on other listeners.
 func (l *portableListener) SetUnlinkOnClose(unlink bool) {
-	if ul, ok := l.std.(interface{ SetUnlinkOnClose(bool) }); ok {
+	if ul, ok := l.std.(interface{ SetUnlinkOnClose(bool) }); ok { // not for the zero Listener
 		ul.SetUnlinkOnClose(unlink)
 	}
 }

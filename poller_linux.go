@@ -177,7 +177,7 @@ func (p *Poller) all() []*reactor.Reactor {
 // place returns the reactor that will serve a new connection.
 func (p *Poller) place() *reactor.Reactor {
 	rs := p.current()
-	return rs[int(p.next.Add(1)-1)%len(rs)]
+	return rs[(p.next.Add(1)-1)%uint32(len(rs))]
 }
 
 // Close closes the Poller's listeners and connections and wakes their waiting calls

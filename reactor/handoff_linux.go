@@ -70,7 +70,7 @@ const (
 	watchedByNobody uint32 = iota
 	watchedByLeader
 	watchedByLoop
-	watchedNoMore // the reactor is closed; whoever still parks is about to be woken
+	watchedNoMore // the reactor is closed; a call that still parks is about to be woken
 )
 
 // signal is what the caller of a handoff's method has to do once mu is released.
@@ -376,7 +376,7 @@ type opQueue struct {
 func (q *opQueue) len() int { return len(q.ops) - q.head }
 
 func (q *opQueue) push(ops ...*op) {
-	// What was taken makes room. A queue that never runs empty would else only grow.
+	// Reuse the room of what was taken. Otherwise a queue that never runs empty only grows.
 	if q.head > 0 && len(q.ops)+len(ops) > cap(q.ops) && q.head >= q.len() {
 		n := copy(q.ops, q.ops[q.head:])
 		clear(q.ops[n:])

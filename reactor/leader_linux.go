@@ -44,7 +44,7 @@ func (r *Reactor) notify(c *waiter) {
 	}
 }
 
-// lead watches until c's token has come, and reports whether it has. Else the loop
+// lead watches until c's token has come, and reports whether it has. If not, the loop
 // watches, and the caller is counted as parked.
 func (r *Reactor) lead(c *waiter) (over bool) {
 	r.n.leads.Add(1)
@@ -61,7 +61,7 @@ func (r *Reactor) lead(c *waiter) (over bool) {
 		r.fireAlarms()
 		r.runAll()
 		if others && !own {
-			yield() // to whom it has woken: what came for them has come first
+			yield() // to the calls it has woken: their data came first
 		}
 		switch {
 		case c.token.take():

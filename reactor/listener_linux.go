@@ -121,7 +121,7 @@ func (l *Listener) startBatch(ops *[maxAccepts]*op) int {
 	}
 	switch n := l.backlog(); {
 	case n == 0:
-		l.assumeReady(false) // whoever comes now causes an event
+		l.assumeReady(false) // the next connection causes an event
 		return 0
 	case n > 0:
 		l.size = min(n, maxAccepts)
@@ -202,8 +202,8 @@ func (l *Listener) complete(o *op) outcome {
 	return opWaits
 }
 
-// completed handles an answer. If it ends Accept's wait, over is true. Else ops has the
-// next batch, if there is one.
+// completed handles an answer. over says that it ends Accept's wait. If not, ops has the
+// next batch of n ops.
 func (l *Listener) completed(o *op, ops *[maxAccepts]*op) (n int, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

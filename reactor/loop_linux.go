@@ -11,7 +11,7 @@ func (r *Reactor) loop() {
 	yield() // a new goroutine is first in the scheduler's queue; who was woken goes before
 	for {
 		if r.length() > 0 {
-			// Else connections that write all the time would keep others from being read.
+			// Connections that write all the time must not keep others from being read.
 			r.poll.collect(maxEvents)
 			r.dispatch()
 		} else if !wait.forEvents() {

@@ -93,7 +93,7 @@ func (t *slotTable) awaitEmpty() {
 // count returns how many descriptors are open.
 func (t *slotTable) count() int { return int(t.open.Load()) }
 
-// lookup stores the handlers that the events concern, nil for those that have left.
+// lookup stores the handler that each event concerns, nil if the handler has left.
 func (t *slotTable) lookup(events []unix.EpollEvent, handlers []eventHandler) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

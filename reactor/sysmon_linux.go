@@ -17,8 +17,8 @@ import (
 // no P has been idle for as long. When all is quiet it goes to sleep. A goroutine that
 // comes out of a system call wakes it (exitsyscall in the runtime's proc.go), as package
 // net's reads do. The calls here are raw and wake nobody. Without the keeper, a goroutine
-// that computes for a second has its P to itself for that second, and so has, for a
-// minute, one that a peer keeps supplied with data. With one P, all other connections
+// that computes for a second has its P to itself for that second. A goroutine that a peer
+// keeps supplied with data has its P for a minute. With one P, all other connections
 // stand still.
 //
 // To make such a system call each time a reactor wakes costs a quarter more CPU time

@@ -51,8 +51,8 @@ func (t *token) wait() (slept bool) {
 		return false
 	}
 	gopark(commitSleep, unsafe.Pointer(&t.state), waitReasonIOWait, traceBlockNet, 2)
-	// Nobody puts a second token before the first one has been taken, so one that is
-	// there now was there before this goroutine could sleep.
+	// Nobody puts a second token before the first has been taken. So a token that is there
+	// now was there before this goroutine could sleep.
 	return !t.take()
 }
 

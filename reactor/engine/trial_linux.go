@@ -13,8 +13,7 @@ import (
 	"github.com/netring-go/netring/internal/errjoin"
 )
 
-// trial is a ring to try things on, with two connected sockets and one that
-// listens.
+// trial is a ring to try things on, with two connected sockets and a listening one.
 type trial struct {
 	e        *uring
 	a, b     int
@@ -22,8 +21,8 @@ type trial struct {
 	opcodes  map[uint8]bool // nil: the kernel does not tell
 }
 
-// trialBuf is what trial operations receive into. It is global, so that one that
-// a kernel leaves armed harms nobody.
+// trialBuf is what trial operations receive into. It is global: an operation that a
+// kernel leaves armed writes to no other memory.
 var trialBuf [16]byte
 
 func newTrial(e *uring) (t *trial, err error) {
