@@ -367,19 +367,19 @@ func TestReactorsFollowGOMAXPROCS(t *testing.T) {
 
 // Placing connections goes on when the counter has passed what an int of 32 bits holds.
 func TestPlaceForEver(t *testing.T) {
-	p := newPoller(t, Config{Engine: EngineSyscall, Reactors: 3})
-	p.next.Store(math.MaxInt32 - 3)
-	seen := map[*reactor.Reactor]int{}
-	for range 9 {
-		seen[p.place()]++
-	}
-	p.next.Store(math.MaxUint32 - 3)
-	for range 9 {
-		seen[p.place()]++
-	}
-	for _, r := range p.current() {
-		if n := seen[r]; n < 5 || n > 7 {
-			t.Errorf("a reactor got %d of 18 connections", n)
+	for _, engine := range engines(t) {
+		p := newPoller(t, Config{Engine: engine, Reactors: 3})
+		seen := map[*reactor.Reactor]int{}
+		for _, start := range []uint32{math.MaxInt32 - 3, math.MaxUint32 - 3} {
+			p.next.Store(start)
+			for range 9 {
+				seen[p.place()]++
+			}
+		}
+		for _, r := range p.current() {
+			if n := seen[r]; n < 5 || n > 7 {
+				t.Errorf("%v: a reactor got %d of 18 connections", engine, n)
+			}
 		}
 	}
 }
