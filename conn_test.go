@@ -908,3 +908,71 @@ func TestPortableAllocs(t *testing.T) {
 		t.Errorf("%v allocations for a Write and a Read", n)
 	}
 }
+
+// The portable implementation takes over package net's listeners and connections, and
+// refuses others.
+func TestPortableTakeover(t *testing.T) {
+	p := newPortable(t, Config{})
+	for _, network := range []string{"tcp", "unix"} {
+		address := "127.0.0.1:0"
+		if network == "unix" {
+			address = socketName(t)
+		}
+		std, err := net.Listen(network, address)
+		must(t, err)
+		l := new(portableListener)
+		own, err := l.wrap(&ListenConfig{}, p.portablePoller, std)
+		if own != nil || err != nil {
+			t.Fatalf("%v, %v", own, err)
+		}
+		dialled, err := net.Dial(network, std.Addr().String())
+		must(t, err)
+		client := new(portableConn)
+		if own, err := client.wrap(&Dialer{}, p.portablePoller, dialled); own != nil || err != nil {
+			t.Fatalf("%v, %v", own, err)
+		}
+		server := new(portableConn)
+		must(t, l.accept(server))
+		if n := p.Stats().Descriptors; n != 3 {
+			t.Errorf("%d descriptors; want 3", n)
+		}
+		_, err = io.WriteString(client, "hello")
+		must(t, errors.Join(err, client.CloseWrite()))
+		if got, err := io.ReadAll(server); err != nil || string(got) != "hello" {
+			t.Errorf("%q, %v", got, err)
+		}
+		must(t, errors.Join(client.Close(), server.Close(), l.Close()))
+	}
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	_, err := new(portableConn).wrap(&Dialer{}, p.portablePoller, a)
+	var oe *net.OpError
+	if !errors.As(err, &oe) || !strings.Contains(err.Error(), "a *net.pipe has no socket of its own") {
+		t.Errorf("a pipe: %v", err)
+	}
+}
+
+// The portable default Poller lasts while something uses it, and counts that.
+func TestPortableDefault(t *testing.T) {
+	t.Setenv(EngineEnv, "")
+	var d defaultPortable
+	if s := d.stats(); s != (Stats{}) {
+		t.Errorf("before its first use: %+v", s)
+	}
+	first, err := d.acquire()
+	must(t, err)
+	l := new(portableListener)
+	_, err = l.listen(context.Background(), &ListenConfig{}, first, "tcp", "127.0.0.1:0")
+	must(t, err)
+	if s := d.stats(); s.Engine != EngineNet || s.Descriptors != 1 {
+		t.Errorf("with a listener: %+v", s)
+	}
+	if same, err := d.acquire(); same != first || err != nil {
+		t.Errorf("it is another one, %v", err)
+	}
+	must(t, l.Close())
+	if s := d.stats(); s != (Stats{}) {
+		t.Errorf("after its last use: %+v", s)
+	}
+}

@@ -108,3 +108,16 @@ func (p *Poller) lingered() {
 	// Nobody is left to receive an error.
 	_ = p.Close()
 }
+
+// DefaultStats returns the counters of the default Poller, which serves what was made
+// without a Poller of its own. Its Engine and EngineReason say what runs, and why not
+// the ring. While nothing uses the default Poller, all fields are zero.
+func DefaultStats() Stats {
+	defaultPoller.mu.Lock()
+	p := defaultPoller.p
+	defaultPoller.mu.Unlock()
+	if p == nil {
+		return Stats{}
+	}
+	return p.Stats()
+}

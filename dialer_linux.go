@@ -39,32 +39,8 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	c, err := takeOverConn(p, network, sc, buffer)
 	if err != nil {
+		err = errjoin.Join(err, closeAfter(sc))
 		return nil, &net.OpError{Op: "dial", Net: network, Source: sc.LocalAddr(), Addr: sc.RemoteAddr(), Err: err}
-	}
-	placed = true
-	return c, nil
-}
-
-// takeOverConn makes a Conn of a duplicate of sc's descriptor and closes sc.
-func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (*Conn, error) {
-	sysfd, err := duplicate(sc.(syscall.Conn))
-	if err = errjoin.Join(err, sc.Close()); err != nil {
-		if sysfd >= 0 {
-			err = errjoin.Join(err, unix.Close(sysfd))
-		}
-		return nil, err
-	}
-	tcp := false
-	if _, ok := sc.LocalAddr().(*net.TCPAddr); ok {
-		protocol, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
-		if err != nil {
-			return nil, errjoin.Join(os.NewSyscallError("getsockopt", err), unix.Close(sysfd))
-		}
-		tcp = protocol == unix.IPPROTO_TCP
-	}
-	c, err := newConn(p, sysfd, tcp, network, sc.LocalAddr(), sc.RemoteAddr(), buffer)
-	if err != nil {
-		return nil, errjoin.Join(err, unix.Close(sysfd))
 	}
 	// A client's peer answers what it receives. http.Transport checks the request's body
 	// again after writing it. In a proxy, the answer can make the server side close the
@@ -72,5 +48,43 @@ func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (*Conn, er
 	// rarely loses: its Write returns before the answer can arrive. Direct writes do the
 	// same.
 	c.fd.SetDirectWrites()
+	placed = true
+	return c, nil
+}
+
+// takeOverConn makes a Conn of a duplicate of sc's descriptor and closes sc. On failure,
+// sc stays open, unless closing it is what failed.
+func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (_ *Conn, err error) {
+	sysfd, err := duplicate(sc.(syscall.Conn))
+	if err != nil {
+		return nil, err
+	}
+	placed := false
+	defer func() {
+		if !placed {
+			err = errjoin.Join(err, unix.Close(sysfd))
+		}
+	}()
+	// Package net's sockets are non-blocking. Others may not be.
+	if err := unix.SetNonblock(sysfd, true); err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	tcp := false
+	if _, ok := sc.LocalAddr().(*net.TCPAddr); ok {
+		protocol, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		if err != nil {
+			return nil, os.NewSyscallError("getsockopt", err)
+		}
+		tcp = protocol == unix.IPPROTO_TCP
+	}
+	c, err := newConn(p, sysfd, tcp, network, sc.LocalAddr(), sc.RemoteAddr(), buffer)
+	if err != nil {
+		return nil, err
+	}
+	placed = true
+	if err := sc.Close(); err != nil {
+		c.cleanup.Stop()
+		return nil, errjoin.Join(err, c.fd.Close())
+	}
 	return c, nil
 }

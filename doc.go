@@ -17,7 +17,8 @@
 // [Listen] needs no set-up and leaves nothing behind: its reactors start with the
 // first listener and end a moment after the last connection. A program that makes its own
 // [Poller] chooses the engine and the number of reactors, and can read counters. It
-// passes the Poller to a [ListenConfig] or [Dialer].
+// passes the Poller to a [ListenConfig] or [Dialer]. [Wrap], [WrapConn], [FileListener]
+// and [FileConn] take over sockets that exist.
 //
 // # Outside Linux
 //

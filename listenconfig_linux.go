@@ -3,6 +3,7 @@ package netring
 import (
 	"context"
 	"net"
+	"os"
 	"runtime"
 	"syscall"
 
@@ -36,38 +37,30 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	}
 	l, err := takeOver(p, sl, lc)
 	if err != nil {
-		return nil, listenError(network, sl.Addr(), err)
+		return nil, listenError(network, sl.Addr(), errjoin.Join(err, closeAfter(sl)))
 	}
 	placed = true
 	l.net, l.buffer = network, buffer
 	return l, nil
 }
 
-// takeOver makes a Listener on p from a duplicate of sl's descriptor, and closes sl.
-// The caller has acquired p for the Listener.
+// takeOver makes a Listener on p from a duplicate of sl's descriptor, and closes sl. The
+// caller has acquired p for the Listener. On failure, sl stays open, unless closing it
+// is what failed.
 func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err error) {
-	sysfd := -1
+	l := &Listener{addr: sl.Addr(), poller: p}
+	sysfd, err := duplicate(sl.(syscall.Conn))
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
-		if err != nil && sysfd >= 0 {
+		if err != nil && l.fd == nil {
 			err = errjoin.Join(err, unix.Close(sysfd))
 		}
 	}()
-	l := &Listener{addr: sl.Addr()}
-	if ul, ok := sl.(*net.UnixListener); ok {
-		// Closing sl leaves the file. Closing l removes the file.
-		ul.SetUnlinkOnClose(false)
-		if name := l.addr.String(); name != "" && name[0] != '@' {
-			l.file = &socketFile{name: name}
-			defer func() {
-				if err != nil {
-					l.file.remove()
-				}
-			}()
-		}
-	}
-	sysfd, err = duplicate(sl.(syscall.Conn))
-	if err = errjoin.Join(err, sl.Close()); err != nil {
-		return nil, err
+	// Package net's sockets are non-blocking. Others may not be.
+	if err := unix.SetNonblock(sysfd, true); err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
 	}
 	if l.socket, err = listenerOptions(sysfd, lc); err != nil {
 		return nil, err
@@ -81,7 +74,18 @@ func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err er
 	if l.fd, err = p.acceptor.NewListener(sysfd); err != nil {
 		return nil, err
 	}
-	l.poller = p
+	if ul, ok := sl.(unlinker); ok { // also a type that embeds *net.UnixListener
+		if name := l.addr.String(); name != "" && name[0] != '@' {
+			l.file = &socketFile{name: name}
+			l.file.keep.Store(!unlinks(ul))
+		}
+		// Closing sl leaves the file. Closing l removes the file.
+		ul.SetUnlinkOnClose(false)
+	}
+	if err := sl.Close(); err != nil {
+		l.file.remove()
+		return nil, errjoin.Join(err, l.fd.Close())
+	}
 	l.cleanup = runtime.AddCleanup(l, func(o orphanListener) { o.close() }, orphanListener{l.fd, p, l.file})
 	return l, nil
 }

@@ -49,10 +49,15 @@ func (l *portableListener) listen(ctx context.Context, lc *ListenConfig, p *port
 	if err := p.add(s); err != nil {
 		return nil, listenError(network, sl.Addr(), errjoin.Join(err, sl.Close()))
 	}
+	l.init(p, network, s)
+	return nil, nil
+}
+
+// init makes l a listener of p, which knows s.
+func (l *portableListener) init(p *portablePoller, network string, s streamListener) {
 	l.std, l.network, l.poller = s, network, p
 	// The Poller refers to s, so package net's own cleanup cannot run.
 	l.cleanup = runtime.AddCleanup(l, func(o portableOrphan) { o.close() }, portableOrphan{p, s})
-	return nil, nil
 }
 
 func (l *portableListener) ok() bool { return l != nil && l.std != nil }

@@ -45,12 +45,11 @@ func (p *portablePoller) init(cfg Config) error {
 }
 
 // acquirePortable returns the Poller for a listener or connection on the given network:
-// p, or a new Poller if p is nil. own is the value of the named field, the size of the
+// p, or the default one if p is nil. own is the value of the named field, the size of the
 // write buffer.
-func acquirePortable(p *portablePoller, network, field string, own int) (*portablePoller, error) {
+func acquirePortable(p *portablePoller, network, field string, own int) (_ *portablePoller, err error) {
 	if p == nil {
-		p = new(portablePoller)
-		if err := p.init(Config{}); err != nil {
+		if p, err = portableDefault.acquire(); err != nil {
 			return nil, err
 		}
 	}
@@ -62,8 +61,39 @@ func acquirePortable(p *portablePoller, network, field string, own int) (*portab
 			return nil, err
 		}
 	}
-	_, err := p.cfg.writeBuffer(field, own)
+	_, err = p.cfg.writeBuffer(field, own)
 	return p, err
+}
+
+// portableDefault is the default Poller. It lasts until it has nothing open.
+var portableDefault defaultPortable
+
+type defaultPortable struct {
+	mu sync.Mutex
+	p  *portablePoller // nil: there has been none yet
+}
+
+func (d *defaultPortable) acquire() (*portablePoller, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.p == nil || d.p.Stats().Descriptors == 0 {
+		p := new(portablePoller)
+		if err := p.init(Config{}); err != nil {
+			return nil, err
+		}
+		d.p = p
+	}
+	return d.p, nil
+}
+
+// stats is DefaultStats.
+func (d *defaultPortable) stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.p == nil || d.p.Stats().Descriptors == 0 {
+		return Stats{}
+	}
+	return d.p.Stats()
 }
 
 // usable returns why p cannot be used, nil if it can.
