@@ -109,10 +109,8 @@ func (p *Poller) lingered() {
 	_ = p.Close()
 }
 
-// DefaultStats returns the counters of the default Poller, which serves what was made
-// without a Poller of its own. Its Engine and EngineReason say what runs, and why not
-// the ring. While nothing uses the default Poller, all fields are zero.
-func DefaultStats() Stats {
+// defaultStats is DefaultStats.
+func defaultStats() Stats {
 	defaultPoller.mu.Lock()
 	p := defaultPoller.p
 	defaultPoller.mu.Unlock()

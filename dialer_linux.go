@@ -65,10 +65,6 @@ func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (_ *Conn, 
 			err = errjoin.Join(err, unix.Close(sysfd))
 		}
 	}()
-	// Package net's sockets are non-blocking. Others may not be.
-	if err := unix.SetNonblock(sysfd, true); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
 	tcp := false
 	if _, ok := sc.LocalAddr().(*net.TCPAddr); ok {
 		protocol, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_PROTOCOL)

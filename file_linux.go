@@ -96,16 +96,3 @@ func (l *Listener) File() (*os.File, error) {
 	}
 	return os.NewFile(uintptr(sysfd), fmt.Sprintf("%s:%v->", l.net, l.addr)), nil
 }
-
-// duplicate returns a close-on-exec duplicate of c's descriptor.
-func duplicate(c syscall.Conn) (sysfd int, err error) {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	sysfd = -1
-	ctlErr := rc.Control(func(s uintptr) {
-		sysfd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0)
-	})
-	return sysfd, errjoin.Join(ctlErr, os.NewSyscallError("fcntl", err))
-}

@@ -3,7 +3,6 @@ package netring
 import (
 	"context"
 	"net"
-	"os"
 	"runtime"
 	"syscall"
 
@@ -58,10 +57,6 @@ func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err er
 			err = errjoin.Join(err, unix.Close(sysfd))
 		}
 	}()
-	// Package net's sockets are non-blocking. Others may not be.
-	if err := unix.SetNonblock(sysfd, true); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
 	if l.socket, err = listenerOptions(sysfd, lc); err != nil {
 		return nil, err
 	}

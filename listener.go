@@ -34,7 +34,7 @@ type portableListener struct {
 }
 
 // listen is ListenConfig.Listen. It makes l the listener. With EngineNet, it returns
-// package net's own listener instead. If p is nil, the listener gets a new Poller.
+// package net's own listener instead. If p is nil, the listener is on the default one.
 func (l *portableListener) listen(ctx context.Context, lc *ListenConfig, p *portablePoller, network, address string) (own net.Listener, err error) {
 	p, err = acquirePortable(p, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
 	if err != nil {

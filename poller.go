@@ -76,7 +76,7 @@ type defaultPortable struct {
 func (d *defaultPortable) acquire() (*portablePoller, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.p == nil || d.p.Stats().Descriptors == 0 {
+	if d.unused() {
 		p := new(portablePoller)
 		if err := p.init(Config{}); err != nil {
 			return nil, err
@@ -86,11 +86,14 @@ func (d *defaultPortable) acquire() (*portablePoller, error) {
 	return d.p, nil
 }
 
+// unused reports whether the default Poller has nothing open. d.mu is held.
+func (d *defaultPortable) unused() bool { return d.p == nil || d.p.Stats().Descriptors == 0 }
+
 // stats is DefaultStats.
 func (d *defaultPortable) stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.p == nil || d.p.Stats().Descriptors == 0 {
+	if d.unused() {
 		return Stats{}
 	}
 	return d.p.Stats()

@@ -19,10 +19,8 @@ func NewPoller(cfg Config) (*Poller, error) {
 	return p, nil
 }
 
-// DefaultStats returns the counters of the default Poller, which serves what was made
-// without a Poller of its own. Its Engine and EngineReason say what runs, and why not
-// the ring. While nothing uses the default Poller, all fields are zero.
-func DefaultStats() Stats { return portableDefault.stats() }
+// defaultStats is DefaultStats.
+func defaultStats() Stats { return portableDefault.stats() }
 
 // portable returns the portablePoller that p embeds, nil if p is nil.
 func (p *Poller) portable() *portablePoller {

@@ -8,7 +8,7 @@ import (
 )
 
 // dial is Dialer.DialContext. It makes c the connection. With EngineNet, it returns
-// package net's own connection instead. If p is nil, the connection gets a new Poller.
+// package net's own connection instead. If p is nil, the connection is on the default one.
 func (c *portableConn) dial(ctx context.Context, d *Dialer, p *portablePoller, network, address string) (own net.Conn, err error) {
 	p, err = acquirePortable(p, network, "Dialer.WriteBuffer", d.WriteBuffer)
 	if err != nil {

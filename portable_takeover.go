@@ -3,7 +3,7 @@ package netring
 import "net"
 
 // wrap is ListenConfig.Wrap. It makes l the listener. With EngineNet, it returns sl. If p
-// is nil, the listener gets a new Poller. Outside Linux, l keeps sl, which stays open.
+// is nil, the listener is on the default one. Outside Linux, l keeps sl, which stays open.
 func (l *portableListener) wrap(lc *ListenConfig, p *portablePoller, sl net.Listener) (own net.Listener, err error) {
 	network := sl.Addr().Network()
 	fail := func(err error) (net.Listener, error) { return nil, listenError(network, sl.Addr(), err) }
@@ -26,7 +26,7 @@ func (l *portableListener) wrap(lc *ListenConfig, p *portablePoller, sl net.List
 }
 
 // wrap is Dialer.WrapConn. It makes c the connection. With EngineNet, it returns sc. If p
-// is nil, the connection gets a new Poller. Outside Linux, c keeps sc, which stays open.
+// is nil, the connection is on the default one. Outside Linux, c keeps sc, which stays open.
 func (c *portableConn) wrap(d *Dialer, p *portablePoller, sc net.Conn) (own net.Conn, err error) {
 	network := sc.LocalAddr().Network()
 	fail := func(err error) (net.Conn, error) {

@@ -36,3 +36,8 @@ type BufferStats struct {
 	Taken   uint64 // times that a buffer was handed out
 	Empty   uint64 // times that no buffer was left
 }
+
+// DefaultStats returns the counters of the default Poller, which serves what was made
+// without a Poller of its own. Its Engine and EngineReason say what runs, and why not
+// the ring. While nothing uses the default Poller, all fields are zero.
+func DefaultStats() Stats { return defaultStats() }

@@ -1,12 +1,13 @@
 package netring
 
 import (
-	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
-	"reflect"
-	"syscall"
+
+	"github.com/netring-go/netring/internal/errjoin"
 )
 
 // FileListener is net.FileListener: it returns a listener for the listening stream
@@ -53,39 +54,47 @@ func WrapConn(c net.Conn) (net.Conn, error) {
 	return d.WrapConn(c)
 }
 
+// FileListener is [FileListener] with lc's Poller, write buffer and, on Linux, keep-alive
+// settings. lc.Control is not called. With EngineNet, the result is package net's own listener.
+func (lc *ListenConfig) FileListener(f *os.File) (net.Listener, error) {
+	sl, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	l, err := lc.Wrap(sl)
+	if err != nil {
+		return nil, errjoin.Join(err, closeAfter(sl))
+	}
+	return l, nil
+}
+
+// FileConn is [FileConn] with d's Poller and write buffer. With EngineNet, the result is
+// package net's own connection.
+func (d *Dialer) FileConn(f *os.File) (net.Conn, error) {
+	sc, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.WrapConn(sc)
+	if err != nil {
+		return nil, errjoin.Join(err, closeAfter(sc))
+	}
+	return c, nil
+}
+
+// closeAfter closes what a failed takeover left open.
+func closeAfter(c io.Closer) error {
+	if closeErr := c.Close(); !errors.Is(closeErr, net.ErrClosed) {
+		return closeErr
+	}
+	return nil // closing was what failed
+}
+
 // noSocketError says why v cannot be wrapped.
 func noSocketError(v any) error {
 	inner := "the inner one"
-	if _, ok := v.(*tls.Conn); ok {
+	if _, ok := v.(interface{ NetConn() net.Conn }); ok { // such as *tls.Conn
 		inner = "the connection that its NetConn method returns"
 	}
 	return fmt.Errorf("netring: a %T has no socket of its own; wrap %s", v, inner)
-}
-
-// wrongSocketError says that a socket cannot be wrapped.
-func wrongSocketError(v any, is, use string) error {
-	return fmt.Errorf("netring: the socket of the %T %s; use %s", v, is, use)
-}
-
-// unlinker is a *net.UnixListener, or embeds one.
-type unlinker interface{ SetUnlinkOnClose(unlink bool) }
-
-// unlinks reports whether Close of l removes the socket's file. Package net does not
-// tell, so unlinks reads the field of a *net.UnixListener. Without the field, it reports
-// what holds for listeners that package net has made.
-func unlinks(l unlinker) bool {
-	ul, ok := l.(*net.UnixListener)
-	if !ok {
-		return true
-	}
-	f := reflect.ValueOf(ul).Elem().FieldByName("unlink")
-	return f.Kind() != reflect.Bool || f.Bool()
-}
-
-// socketOf returns the socket of a listener or connection.
-func socketOf(v any) (syscall.Conn, error) {
-	if c, ok := v.(syscall.Conn); ok {
-		return c, nil
-	}
-	return nil, noSocketError(v)
 }

@@ -1,30 +1,16 @@
 package netring
 
 import (
-	"errors"
-	"io"
+	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/netring-go/netring/internal/errjoin"
 )
-
-// FileListener is [FileListener] with lc's Poller, write buffer and keep-alive settings.
-// lc.Control is not called. With EngineNet, the result is package net's own listener.
-func (lc *ListenConfig) FileListener(f *os.File) (net.Listener, error) {
-	sl, err := net.FileListener(f)
-	if err != nil {
-		return nil, err
-	}
-	l, err := lc.Wrap(sl)
-	if err != nil {
-		return nil, errjoin.Join(err, closeAfter(sl))
-	}
-	return l, nil
-}
 
 // Wrap is [Wrap] with lc's Poller, write buffer and keep-alive settings. lc.Control is
 // not called. With EngineNet, Wrap returns l.
@@ -49,20 +35,6 @@ func (lc *ListenConfig) Wrap(l net.Listener) (_ net.Listener, err error) {
 	}
 	own.net, own.buffer = network, buffer
 	return own, nil
-}
-
-// FileConn is [FileConn] with d's Poller and write buffer. With EngineNet, the result is
-// package net's own connection.
-func (d *Dialer) FileConn(f *os.File) (net.Conn, error) {
-	sc, err := net.FileConn(f)
-	if err != nil {
-		return nil, err
-	}
-	c, err := d.WrapConn(sc)
-	if err != nil {
-		return nil, errjoin.Join(err, closeAfter(sc))
-	}
-	return c, nil
 }
 
 // WrapConn is [WrapConn] with d's Poller and write buffer. With EngineNet, WrapConn
@@ -90,14 +62,6 @@ func (d *Dialer) WrapConn(c net.Conn) (_ net.Conn, err error) {
 		return nil, fail(network, errjoin.Join(err, p.release()))
 	}
 	return own, nil
-}
-
-// closeAfter closes what a failed takeover left open.
-func closeAfter(c io.Closer) error {
-	if closeErr := c.Close(); !errors.Is(closeErr, net.ErrClosed) {
-		return closeErr
-	}
-	return nil // closing was what failed
 }
 
 // listenerNetwork returns the network of a listener that Wrap can take over.
@@ -167,6 +131,20 @@ func intOption(s syscall.Conn, name int) (value int, err error) {
 	return value, err
 }
 
+// duplicate returns a close-on-exec duplicate of c's descriptor. Both are non-blocking
+// afterwards, as package net's are and others may not have been.
+func duplicate(c syscall.Conn) (sysfd int, err error) {
+	sysfd = -1
+	err = control(c, func(s int) (err error) {
+		if err := unix.SetNonblock(s, true); err != nil {
+			return os.NewSyscallError("fcntl", err)
+		}
+		sysfd, err = unix.FcntlInt(uintptr(s), unix.F_DUPFD_CLOEXEC, 0)
+		return os.NewSyscallError("fcntl", err)
+	})
+	return sysfd, err
+}
+
 // control calls f with the descriptor of s.
 func control(s syscall.Conn, f func(sysfd int) error) error {
 	rc, err := s.SyscallConn()
@@ -175,4 +153,32 @@ func control(s syscall.Conn, f func(sysfd int) error) error {
 	}
 	ctlErr := rc.Control(func(sysfd uintptr) { err = f(int(sysfd)) })
 	return errjoin.Join(ctlErr, err)
+}
+
+// wrongSocketError says that a socket cannot be wrapped.
+func wrongSocketError(v any, is, use string) error {
+	return fmt.Errorf("netring: the socket of the %T %s; use %s", v, is, use)
+}
+
+// unlinker is a *net.UnixListener, or embeds one.
+type unlinker interface{ SetUnlinkOnClose(unlink bool) }
+
+// unlinks reports whether Close of l removes the socket's file. Package net does not
+// tell, so unlinks reads the field of a *net.UnixListener. Without the field, it reports
+// what holds for listeners that package net has made.
+func unlinks(l unlinker) bool {
+	ul, ok := l.(*net.UnixListener)
+	if !ok {
+		return true
+	}
+	f := reflect.ValueOf(ul).Elem().FieldByName("unlink")
+	return f.Kind() != reflect.Bool || f.Bool()
+}
+
+// socketOf returns the socket of a listener or connection.
+func socketOf(v any) (syscall.Conn, error) {
+	if c, ok := v.(syscall.Conn); ok {
+		return c, nil
+	}
+	return nil, noSocketError(v)
 }

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // longAgo is what net/http, for each request, and others set to interrupt a call.
@@ -17,7 +17,7 @@ const past time.Duration = 1
 
 var (
 	processStart   = time.Now()
-	processStartTS = clockMonotonic()
+	processStartTS = engine.Clock()
 )
 
 // longestRun is longer than any process runs.
@@ -28,19 +28,9 @@ const longestRun = 10 * 365 * 24 * time.Hour
 func monotonic() time.Duration {
 	d := time.Since(processStart)
 	if d < 0 || d > longestRun { // the clock of a synctest bubble
-		d = clockMonotonic() - processStartTS
+		d = engine.Clock() - processStartTS
 	}
 	return d + 1
-}
-
-// clockMonotonic asks the kernel for the clock that package time's monotonic readings
-// are from.
-func clockMonotonic() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		panic("reactor: clock_gettime: " + err.Error()) // Linux has had this clock since 2.6
-	}
-	return time.Duration(ts.Nano())
 }
 
 // toMonotonic returns t on the clock of monotonic.

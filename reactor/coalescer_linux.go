@@ -173,18 +173,8 @@ func (co *coalescer) drain() error {
 		err := co.failure()
 		return co.state == callIdle, err
 	}
-	if done, err := co.check(sent); done || err != nil {
-		return err
-	}
 	co.retry()
 	return fd.until(&fd.wr, sent)
-}
-
-// check calls cond with fd.mu held.
-func (co *coalescer) check(cond func() (bool, error)) (bool, error) {
-	co.fd.mu.Lock()
-	defer co.fd.mu.Unlock()
-	return cond()
 }
 
 // retry tries the socket, if the coalescer waits for room there: a call that

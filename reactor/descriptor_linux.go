@@ -86,11 +86,14 @@ func (d *descriptor) acquire(share bool) error {
 		return ErrClosed
 	}
 	if share {
-		d.shared, d.blockingClose = true, true
+		d.share()
 	}
 	d.hold(1)
 	return nil
 }
+
+// share says that the descriptor may be duplicated from now on. d.mu is held.
+func (d *descriptor) share() { d.shared, d.blockingClose = true, true }
 
 func (d *descriptor) release() {
 	d.mu.Lock()
@@ -110,9 +113,7 @@ func (d *descriptor) startClose() bool {
 func (d *descriptor) wakeClose() {
 	if d.awaited {
 		d.awaited = false
-		if s := d.quiet.put(); !s.none() {
-			s.ready()
-		}
+		d.quiet.give()
 	}
 }
 

@@ -255,7 +255,7 @@ func (fd *FD) beginClose() (first bool) {
 		return false
 	}
 	fd.timed.Store(closingBit)
-	fd.leaveAhead()
+	fd.ahead.leave(fd.r.submitter.bufs)
 	wakeRead, wakeWrite := fd.rd.interrupt(fd.r), fd.wr.interrupt(fd.r)
 	fd.mu.Unlock()
 	fd.wake(ErrClosed, wakeRead, wakeWrite)

@@ -22,11 +22,7 @@ func (t *turn) startWrite(i uint8) {
 }
 
 // flush is coalescer.drain.
-func (t *turn) flush(i uint8) {
-	if !t.drained(i) {
-		t.then(task{toRetry, i}, task{toUntil, i})
-	}
-}
+func (t *turn) flush(i uint8) { t.then(task{toRetry, i}, task{toUntil, i}) }
 
 // drained is the condition in coalescer.drain, or the reason why that gives up.
 func (t *turn) drained(i uint8) bool {

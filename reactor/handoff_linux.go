@@ -362,9 +362,7 @@ func (h *handoff) gone() {
 		return
 	}
 	h.watcher.Store(watchedNoMore)
-	if s := h.left.put(); !s.none() {
-		s.ready()
-	}
+	h.left.give()
 }
 
 // opQueue is first in, first out.

@@ -44,7 +44,7 @@ const (
 	doLen                  // dst = pending.len()
 	doPush                 // pending.push(ops...)
 	doTake                 // pending.take(batch, maxBytes)
-	doPut                  // left.put()
+	doPut                  // left.give()
 	doJump                 // goto to
 	doCmp                  // if a cmp b, goto to
 	doReturn               // the method's result is a

@@ -398,7 +398,7 @@ func (t *translator) call(e *ast.CallExpr) operand {
 		v := t.register()
 		t.emit(instr{do: doLen, dst: v.n})
 		return v
-	case "h.left.put": // it has no sleeper here
+	case "h.left.give": // it has no sleeper here
 		t.emit(instr{do: doPut})
 	default:
 		switch x := path(sel.X); {
@@ -408,10 +408,6 @@ func (t *translator) call(e *ast.CallExpr) operand {
 				args = append(args, t.value(a))
 			}
 			return t.method(sel.Sel.Name, args)
-		case sel.Sel.Name == "none":
-			return operand{n: 1}
-		case sel.Sel.Name == "ready":
-			return operand{}
 		default:
 			return t.access(fieldOf(x), sel.Sel.Name, e.Args)
 		}

@@ -169,7 +169,7 @@ var actions = [numVerbs]action{
 	toFire:          {(*turn).fire, "fireAlarms", noTarget, false},
 	toRing:          {(*turn).ring, "alarm", aSide, true},
 	toStartWrite:    {(*turn).startWrite, "buffered Write", aConn, true},
-	toFlush:         {(*turn).flush, "drain", aConn, true},
+	toFlush:         {(*turn).flush, "", aConn, false},
 	toRetry:         {(*turn).retry, "retry", aConn, true},
 	toUntil:         {(*turn).until, "until: sent", aConn, true},
 	toAwaitStuck:    {(*turn).nothing, "finds the socket full", aConn, false},

@@ -59,7 +59,7 @@ func (fd *FD) admitRaw(s *side, share bool) (shared bool, err error) {
 	case fd.closing:
 		return false, ErrClosed
 	case share:
-		fd.shared, fd.blockingClose = true, true
+		fd.share()
 	}
 	if s == &fd.rd && len(fd.ahead.data) > 0 {
 		return false, ErrUnread

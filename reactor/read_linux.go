@@ -160,9 +160,6 @@ func (fd *FD) keep(o *op) int {
 	return n
 }
 
-// leaveAhead gives up what was received ahead when the FD is closed. fd.mu is held.
-func (fd *FD) leaveAhead() { fd.ahead.leave(fd.r.submitter.bufs) }
-
 // Unread returns the number of bytes that were received ahead of a small read.
 func (fd *FD) Unread() int {
 	fd.mu.Lock()

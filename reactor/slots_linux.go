@@ -73,9 +73,7 @@ func (t *slotTable) gone() {
 	defer t.mu.Unlock()
 	if t.open.Add(-1) == 0 && t.awaited {
 		t.awaited = false
-		if s := t.empty.put(); !s.none() {
-			s.ready()
-		}
+		t.empty.give()
 	}
 }
 

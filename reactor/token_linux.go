@@ -18,3 +18,10 @@ package reactor
 //	wait() bool     // waits for it and takes it; reports whether it had to sleep
 //
 // What a goroutine did before it puts a token is visible to the goroutine that takes it.
+
+// give leaves the token and wakes the sleeper, if any.
+func (t *token) give() {
+	if s := t.put(); !s.none() {
+		s.ready()
+	}
+}

@@ -23,7 +23,7 @@ var ringClosed atomic.Int64
 func withLateMemory(make func() error) error {
 	err := make()
 	for wait := time.Millisecond; errors.Is(err, unix.ENOMEM) && wait <= longestLateWait; wait *= 2 {
-		if closed := time.Duration(ringClosed.Load()); closed == 0 || clock()-closed > ringClosedLately {
+		if closed := time.Duration(ringClosed.Load()); closed == 0 || Clock()-closed > ringClosedLately {
 			break
 		}
 		// Not time.Sleep, which follows a synctest bubble's clock. An interruption does
@@ -35,8 +35,9 @@ func withLateMemory(make func() error) error {
 	return err
 }
 
-// clock reads CLOCK_MONOTONIC. Package time's clock is another one in a synctest bubble.
-func clock() time.Duration {
+// Clock reads CLOCK_MONOTONIC, which package time's monotonic readings are from, outside
+// a synctest bubble.
+func Clock() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		panic("reactor: clock_gettime: " + err.Error()) // Linux has had this clock since 2.6

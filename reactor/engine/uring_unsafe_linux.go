@@ -132,7 +132,7 @@ func (e *uring) Close() error {
 		}
 	}
 	errs = append(errs, os.NewSyscallError("close", unix.Close(e.fd)))
-	ringClosed.Store(int64(clock()))
+	ringClosed.Store(int64(Clock()))
 	return errjoin.Join(errs...)
 }
 
