@@ -144,7 +144,7 @@ func signature(f *ast.FuncType) string {
 func TestAPISameEverywhere(t *testing.T) {
 	linux := exported(t, "linux")
 	for _, line := range []string{"method (*Conn).ReadLease() (Lease, error)", "method (*Lease).Release()", "method (Engine).String() (string)",
-		"field Stats.Buffers BufferStats", "var ErrUnread", "method (*Listener).AcceptConn() (*Conn, error)", "const EngineNet"} {
+		"field Stats.ReadBuffers BufferStats", "var ErrUnread", "method (*Listener).AcceptConn() (*Conn, error)", "const EngineNet"} {
 		if !slices.Contains(linux, line) {
 			t.Errorf("linux: %s is missing from\n%s", line, strings.Join(linux, "\n"))
 		}

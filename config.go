@@ -6,7 +6,7 @@ import (
 )
 
 // Config configures a [Poller]. Its zero value is right for most programs. Outside
-// Linux, only Engine and BufferSize have an effect; the other fields are checked.
+// Linux, only Engine and ReadBufferSize have an effect; the other fields are checked.
 type Config struct {
 	// Engine is how operations reach the kernel. With EngineURing, NewPoller fails if
 	// io_uring is unavailable. The environment variable NETRING_ENGINE takes precedence.
@@ -18,18 +18,18 @@ type Config struct {
 	// Listen or Dial adds reactors.
 	Reactors int
 
-	// Buffers is the number of receive buffers of a reactor: a power of two up to 32768.
+	// ReadBuffers is the number of receive buffers of a reactor: a power of two up to 32768.
 	// 0 means 256. The reactor's connections share the buffers for reads of less than
 	// 512 bytes. When all buffers are in use, reads go straight to the caller's memory.
-	Buffers int
+	ReadBuffers int
 
-	// BufferSize is the size in bytes of each shared buffer, 512 to 1 MiB. 0 means 16384.
+	// ReadBufferSize is the size in bytes of each shared buffer, 512 to 1 MiB. 0 means 16384.
 	// The kernel commits a buffer's memory on its first use.
-	BufferSize int
+	ReadBufferSize int
 
-	// WriteBuffer is the size in bytes of each connection's write buffer, 512 to 16 MiB.
+	// Coalesce is the size in bytes of each connection's write buffer, 512 to 16 MiB.
 	// 0 means none. With a write buffer, connections coalesce their writes: a Write of
-	// fewer bytes than WriteBuffer copies them and returns. Everything written since the
+	// fewer bytes than Coalesce copies them and returns. Everything written since the
 	// reactor's last batch leaves in one operation. A Write that finds the buffer full
 	// waits for room, until the write deadline. The next Write, Flush or Close reports a
 	// send that failed.
@@ -43,19 +43,19 @@ type Config struct {
 	// A write buffer pays off where a connection makes many small writes: pipelined
 	// requests, broadcasts. A ListenConfig or Dialer can have its own size. Outside
 	// Linux, a Write never buffers.
-	WriteBuffer int
+	Coalesce int
 }
 
 const (
-	maxReactors       = 1024
-	defaultBuffers    = 256
-	maxBuffers        = 1 << 15
-	defaultBufferSize = 16 << 10
-	minBufferSize     = 512
-	maxBufferSize     = 1 << 20
+	maxReactors           = 1024
+	defaultReadBuffers    = 256
+	maxReadBuffers        = 1 << 15
+	defaultReadBufferSize = 16 << 10
+	minReadBufferSize     = 512
+	maxReadBufferSize     = 1 << 20
 
-	minWriteBuffer = 512
-	maxWriteBuffer = 16 << 20
+	minCoalesce = 512
+	maxCoalesce = 16 << 20
 )
 
 // defaultReactors returns the number of reactors for Config.Reactors 0.
@@ -63,7 +63,7 @@ func defaultReactors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU(),
 
 // withDefaults returns the configuration with zero fields filled in and the engine
 // that the environment asks for. It fails if a field is out of range. Package bufring
-// sets the limits of Buffers and BufferSize.
+// sets the limits of ReadBuffers and ReadBufferSize.
 func (c Config) withDefaults() (_ Config, err error) {
 	if !c.Engine.known() {
 		return c, fmt.Errorf("netring: Config.Engine is %v; use EngineAuto, EngineURing, EngineSyscall or EngineNet", c.Engine)
@@ -78,41 +78,41 @@ func (c Config) withDefaults() (_ Config, err error) {
 	if c.Reactors == 0 {
 		c.Reactors = defaultReactors()
 	}
-	if c.Buffers < 0 || c.Buffers > maxBuffers || c.Buffers&(c.Buffers-1) != 0 {
-		return c, fmt.Errorf("netring: Config.Buffers is %d; use 0 for %d, or a power of two up to %d", c.Buffers, defaultBuffers, maxBuffers)
+	if c.ReadBuffers < 0 || c.ReadBuffers > maxReadBuffers || c.ReadBuffers&(c.ReadBuffers-1) != 0 {
+		return c, fmt.Errorf("netring: Config.ReadBuffers is %d; use 0 for %d, or a power of two up to %d", c.ReadBuffers, defaultReadBuffers, maxReadBuffers)
 	}
-	if c.Buffers == 0 {
-		c.Buffers = defaultBuffers
+	if c.ReadBuffers == 0 {
+		c.ReadBuffers = defaultReadBuffers
 	}
-	if c.BufferSize != 0 && (c.BufferSize < minBufferSize || c.BufferSize > maxBufferSize) {
-		return c, fmt.Errorf("netring: Config.BufferSize is %d; use 0 for %d, or %d to %d bytes", c.BufferSize, defaultBufferSize, minBufferSize, maxBufferSize)
+	if c.ReadBufferSize != 0 && (c.ReadBufferSize < minReadBufferSize || c.ReadBufferSize > maxReadBufferSize) {
+		return c, fmt.Errorf("netring: Config.ReadBufferSize is %d; use 0 for %d, or %d to %d bytes", c.ReadBufferSize, defaultReadBufferSize, minReadBufferSize, maxReadBufferSize)
 	}
-	if c.BufferSize == 0 {
-		c.BufferSize = defaultBufferSize
+	if c.ReadBufferSize == 0 {
+		c.ReadBufferSize = defaultReadBufferSize
 	}
-	if c.WriteBuffer != 0 && !validWriteBuffer(c.WriteBuffer) {
-		return c, fmt.Errorf("netring: Config.WriteBuffer is %d; use 0 for none, or %d to %d bytes", c.WriteBuffer, minWriteBuffer, maxWriteBuffer)
+	if c.Coalesce != 0 && !validCoalesce(c.Coalesce) {
+		return c, fmt.Errorf("netring: Config.Coalesce is %d; use 0 for none, or %d to %d bytes", c.Coalesce, minCoalesce, maxCoalesce)
 	}
 	return c, nil
 }
 
-// writeBuffer returns the size of a connection's write buffer. own is the value of the
+// coalesce returns the size of a connection's write buffer. own is the value of the
 // named field of the connection's listener or dialer.
-func (c Config) writeBuffer(field string, own int) (int, error) {
+func (c Config) coalesce(field string, own int) (int, error) {
 	switch {
 	case own == 0:
-		return c.WriteBuffer, nil
+		return c.Coalesce, nil
 	case own < 0:
 		return 0, nil
-	case !validWriteBuffer(own):
-		return 0, fmt.Errorf("netring: %s is %d; use 0 for the Poller's size, a negative value for none, or %d to %d bytes", field, own, minWriteBuffer, maxWriteBuffer)
+	case !validCoalesce(own):
+		return 0, fmt.Errorf("netring: %s is %d; use 0 for the Poller's size, a negative value for none, or %d to %d bytes", field, own, minCoalesce, maxCoalesce)
 	}
 	return own, nil
 }
 
-func validWriteBuffer(bytes int) bool { return bytes >= minWriteBuffer && bytes <= maxWriteBuffer }
+func validCoalesce(bytes int) bool { return bytes >= minCoalesce && bytes <= maxCoalesce }
 
-// writeBufferingError returns SetWriteBuffering's error for a size out of range.
-func writeBufferingError(bytes int) error {
-	return fmt.Errorf("netring: SetWriteBuffering: the size is %d; use 0 for none, or %d to %d bytes", bytes, minWriteBuffer, maxWriteBuffer)
+// coalescingError returns SetCoalescing's error for a size out of range.
+func coalescingError(bytes int) error {
+	return fmt.Errorf("netring: SetCoalescing: the size is %d; use 0 for none, or %d to %d bytes", bytes, minCoalesce, maxCoalesce)
 }

@@ -111,7 +111,7 @@ func (c *portableConn) Read(p []byte) (n int, err error) {
 
 // Write implements net.Conn. It returns when the kernel has taken all of p. On
 // failure, it returns an error and the number of bytes that the kernel has taken.
-// Outside Linux, Write never buffers, whatever [Config].WriteBuffer is.
+// Outside Linux, Write never buffers, whatever [Config].Coalesce is.
 func (c *portableConn) Write(p []byte) (n int, err error) {
 	err = c.call(callWrite, "write", func() (err error) {
 		n, err = c.std.Write(p)
@@ -145,13 +145,13 @@ func (c *portableConn) Flush() error {
 	})
 }
 
-// SetWriteBuffering sets the size of the connection's write buffer: 512 bytes to
-// 16 MiB, or 0 for none, see [Config].WriteBuffer. Outside Linux, a Write never
-// buffers, so SetWriteBuffering only checks the size. Its errors have Op "set".
-func (c *portableConn) SetWriteBuffering(bytes int) error {
+// SetCoalescing sets the size of the connection's write buffer: 512 bytes to
+// 16 MiB, or 0 for none, see [Config].Coalesce. Outside Linux, a Write never
+// buffers, so SetCoalescing only checks the size. Its errors have Op "set".
+func (c *portableConn) SetCoalescing(bytes int) error {
 	return c.call(callControl, "set", func() error {
-		if bytes != 0 && !validWriteBuffer(bytes) {
-			return c.opError("set", writeBufferingError(bytes))
+		if bytes != 0 && !validCoalesce(bytes) {
+			return c.opError("set", coalescingError(bytes))
 		}
 		rc, err := c.std.SyscallConn()
 		if err != nil {

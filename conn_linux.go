@@ -38,7 +38,7 @@ func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Ad
 	if buffer > 0 {
 		// Nothing is buffered yet, so this fails only if the Poller is closed. Then every
 		// other call fails, too.
-		_ = fd.SetWriteBuffering(buffer)
+		_ = fd.SetCoalescing(buffer)
 	}
 	c := &Conn{fd: fd, poller: p, net: network, laddr: laddr, raddr: raddr}
 	c.cleanup = runtime.AddCleanup(c, func(o orphan) { o.close() }, orphan{fd, p})
@@ -83,7 +83,7 @@ func (c *Conn) Unread() int {
 
 // Write implements net.Conn. It returns when the kernel has taken all of p. On
 // failure, it returns an error and the number of bytes that the kernel has taken. With
-// a write buffer, Write may return once it has copied p, see [Config].WriteBuffer.
+// a write buffer, Write may return once it has copied p, see [Config].Coalesce.
 func (c *Conn) Write(p []byte) (int, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
@@ -98,7 +98,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 
 // Close implements net.Conn. Calls under way return net.ErrClosed. When Close returns,
 // the descriptor is free. The exception is a connection whose buffered writes are still
-// unsent, see [Config].WriteBuffer.
+// unsent, see [Config].Coalesce.
 func (c *Conn) Close() error {
 	if !c.ok() {
 		return syscall.EINVAL

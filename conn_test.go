@@ -245,7 +245,7 @@ func TestPortableZero(t *testing.T) {
 	var l portableListener
 	for name, err := range map[string]error{
 		"Close": c.Close(), "SetDeadline": c.SetDeadline(time.Time{}), "Flush": c.Flush(), "SetNoDelay": c.SetNoDelay(true),
-		"CloseWrite": c.CloseWrite(), "SetWriteBuffering": c.SetWriteBuffering(0), "readLease": c.readLease(new(portableLease)),
+		"CloseWrite": c.CloseWrite(), "SetCoalescing": c.SetCoalescing(0), "readLease": c.readLease(new(portableLease)),
 		"Listener.Close": l.Close(), "Listener.SetDeadline": l.SetDeadline(time.Time{}), "accept": l.accept(&c),
 	} {
 		if err != syscall.EINVAL {
@@ -279,7 +279,7 @@ func TestPortableLease(t *testing.T) {
 				break
 			}
 			must(t, err)
-			if n := len(l.Bytes()); n == 0 || n > defaultBufferSize {
+			if n := len(l.Bytes()); n == 0 || n > defaultReadBufferSize {
 				t.Errorf("a lease of %d bytes", n)
 			}
 			got = append(got, l.Bytes()...)
@@ -326,7 +326,7 @@ func panics(f func()) (did bool) {
 
 // A ReadLease that times out loses no byte: the next ReadLease returns the bytes.
 func TestPortableLeaseDeadline(t *testing.T) {
-	server, client := newPortable(t, Config{BufferSize: 512}).pair(t, "tcp")
+	server, client := newPortable(t, Config{ReadBufferSize: 512}).pair(t, "tcp")
 	must(t, server.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
 	var l portableLease
 	if err := server.readLease(&l); !errors.Is(err, os.ErrDeadlineExceeded) || l.Bytes() != nil {
@@ -386,14 +386,14 @@ func TestPortableWritev(t *testing.T) {
 }
 
 // Writes are sent at once, with any size of the write buffer.
-func TestPortableWriteBuffering(t *testing.T) {
+func TestPortableCoalescing(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			server, client := newPortable(t, Config{WriteBuffer: 4096}).pair(t, network)
+			server, client := newPortable(t, Config{Coalesce: 4096}).pair(t, network)
 			got := make([]byte, 5)
 			for _, size := range []int{-1, 0, 512, 16 << 20} { // -1: the Poller's size
 				if size >= 0 {
-					must(t, server.SetWriteBuffering(size))
+					must(t, server.SetCoalescing(size))
 				}
 				if n, err := server.Write([]byte("hello")); n != 5 || err != nil {
 					t.Errorf("Write: %d, %v", n, err)
@@ -404,10 +404,10 @@ func TestPortableWriteBuffering(t *testing.T) {
 				must(t, server.Flush())
 			}
 			for _, size := range []int{-1, 511, 16<<20 + 1} {
-				err := server.SetWriteBuffering(size)
-				want := fmt.Sprintf("SetWriteBuffering: the size is %d; use 0 for none, or 512 to 16777216 bytes", size)
+				err := server.SetCoalescing(size)
+				want := fmt.Sprintf("SetCoalescing: the size is %d; use 0 for none, or 512 to 16777216 bytes", size)
 				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("SetWriteBuffering(%d): %v", size, err)
+					t.Errorf("SetCoalescing(%d): %v", size, err)
 				}
 			}
 			must(t, server.SetWriteDeadline(time.Unix(1, 0)))
@@ -419,8 +419,8 @@ func TestPortableWriteBuffering(t *testing.T) {
 			if err := server.Flush(); !errors.Is(err, net.ErrClosed) || !errors.As(err, &oe) || oe.Op != "write" {
 				t.Errorf("Flush after Close: %v", err)
 			}
-			if err := server.SetWriteBuffering(512); !errors.Is(err, net.ErrClosed) || !errors.As(err, &oe) || oe.Op != "set" {
-				t.Errorf("SetWriteBuffering after Close: %v", err)
+			if err := server.SetCoalescing(512); !errors.Is(err, net.ErrClosed) || !errors.As(err, &oe) || oe.Op != "set" {
+				t.Errorf("SetCoalescing after Close: %v", err)
 			}
 		})
 	}
@@ -825,7 +825,7 @@ func TestPortablePollerRefuses(t *testing.T) {
 		{new(Poller).Close(), errNilPoller.Error()},
 		{listen(p.portablePoller, ListenConfig{}, "udp"), `netring: network "udp" is not served; use one of ["tcp" "tcp4" "tcp6" "unix"], or package net`},
 		{listen(p.portablePoller, ListenConfig{}, "tpc"), "unknown network tpc"},
-		{listen(p.portablePoller, ListenConfig{WriteBuffer: 3}, "tcp"), "netring: ListenConfig.WriteBuffer is 3; use 0 for the Poller's size, a negative value for none, or 512 to 16777216 bytes"},
+		{listen(p.portablePoller, ListenConfig{Coalesce: 3}, "tcp"), "netring: ListenConfig.Coalesce is 3; use 0 for the Poller's size, a negative value for none, or 512 to 16777216 bytes"},
 	} {
 		if tc.err == nil || !strings.Contains(tc.err.Error(), tc.want) {
 			t.Errorf("%v, want %s", tc.err, tc.want)

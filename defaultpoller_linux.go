@@ -56,7 +56,7 @@ func acquireFor(p *Poller, network, field string, own int) (_ *Poller, buffer in
 		err = networkError(network)
 	}
 	if err == nil {
-		buffer, err = p.cfg.writeBuffer(field, own)
+		buffer, err = p.cfg.coalesce(field, own)
 	}
 	if err != nil {
 		return nil, 0, errjoin.Join(err, p.release())

@@ -39,9 +39,9 @@ type Dialer struct {
 	// Poller runs the connections. nil means the default Poller.
 	Poller *Poller
 
-	// WriteBuffer is the size in bytes of the connections' write buffers, see [Config].
+	// Coalesce is the size in bytes of the connections' write buffers, see [Config].
 	// 0 means the Poller's size, a negative value none.
-	WriteBuffer int
+	Coalesce int
 
 	std net.Dialer // holds the Multipath TCP setting only
 }

@@ -21,7 +21,7 @@ import (
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	std := d.netDialer()
 	// A Poller that is unusable must fail the call before anything is sent.
-	p, buffer, err := acquireFor(d.Poller, network, "Dialer.WriteBuffer", d.WriteBuffer)
+	p, buffer, err := acquireFor(d.Poller, network, "Dialer.Coalesce", d.Coalesce)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
 	}

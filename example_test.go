@@ -229,7 +229,7 @@ func ExampleConn_Flush() {
 	server, client := connect()
 	defer server.Close()
 	defer client.Close()
-	if err := server.SetWriteBuffering(64 << 10); err != nil {
+	if err := server.SetCoalescing(64 << 10); err != nil {
 		log.Fatal(err)
 	}
 	for range 3 {

@@ -47,7 +47,7 @@ func rings(t *testing.T, f func(t *testing.T, s *stack)) {
 			continue // write buffers work the same in a sandbox
 		}
 		t.Run(engine.String()+"+buffer", func(t *testing.T) {
-			f(t, &stack{name: engine.String(), buffered: true, poller: newPoller(t, Config{Engine: engine, WriteBuffer: 4096})})
+			f(t, &stack{name: engine.String(), buffered: true, poller: newPoller(t, Config{Engine: engine, Coalesce: 4096})})
 		})
 	}
 }
@@ -83,8 +83,8 @@ func newPoller(t testing.TB, cfg Config) *Poller {
 		if err := p.Close(); err != nil {
 			t.Errorf("Poller.Close: %v", err)
 		}
-		if s := p.Stats(); s.Stale != 0 || s.Descriptors != 0 || s.Buffers.InUse != 0 {
-			t.Errorf("after Close: %d stale completions, %d descriptors, %d buffers in use", s.Stale, s.Descriptors, s.Buffers.InUse)
+		if s := p.Stats(); s.Stale != 0 || s.Descriptors != 0 || s.ReadBuffers.InUse != 0 {
+			t.Errorf("after Close: %d stale completions, %d descriptors, %d buffers in use", s.Stale, s.Descriptors, s.ReadBuffers.InUse)
 		}
 	})
 	return p
@@ -158,7 +158,7 @@ func adopt(t testing.TB, p *Poller, tc *net.TCPConn) *Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConn(p, sysfd, true, "tcp", tc.LocalAddr(), tc.RemoteAddr(), p.cfg.WriteBuffer)
+	c, err := newConn(p, sysfd, true, "tcp", tc.LocalAddr(), tc.RemoteAddr(), p.cfg.Coalesce)
 	if err != nil {
 		t.Fatal(errors.Join(err, unix.Close(sysfd)))
 	}
@@ -185,7 +185,7 @@ func writeOut(c net.Conn, p []byte) (int, error) {
 func closeQuietly(t testing.TB, c interface{ Close() error }) {
 	t.Helper()
 	err := c.Close()
-	if nc, ok := c.(*Conn); ok && nc.poller.cfg.WriteBuffer > 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
+	if nc, ok := c.(*Conn); ok && nc.poller.cfg.Coalesce > 0 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
 		return // Close reports a buffered write that failed
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) {

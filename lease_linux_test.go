@@ -40,7 +40,7 @@ func TestReadLease(t *testing.T) {
 		if !bytes.Equal(got, data) {
 			t.Errorf("got %d bytes of %d, or they differ", len(got), len(data))
 		}
-		used := s.poller.Stats().Buffers.InUse
+		used := s.poller.Stats().ReadBuffers.InUse
 		if used == 0 || used > len(leases) {
 			t.Errorf("%d leases, and %d buffers in use", len(leases), used)
 		}
@@ -51,7 +51,7 @@ func TestReadLease(t *testing.T) {
 		for i := range leases { // leases outlive the connection
 			leases[i].Release()
 		}
-		if n := s.poller.Stats().Buffers.InUse; n != 0 {
+		if n := s.poller.Stats().ReadBuffers.InUse; n != 0 {
 			t.Errorf("%d buffers in use after Release", n)
 		}
 		func() {
@@ -73,7 +73,7 @@ func TestReadLease(t *testing.T) {
 func TestReadLeaseRunsOut(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
-			s := &stack{poller: newPoller(t, Config{Engine: engine, Reactors: 1, Buffers: 2, BufferSize: 512})}
+			s := &stack{poller: newPoller(t, Config{Engine: engine, Reactors: 1, ReadBuffers: 2, ReadBufferSize: 512})}
 			var leases []Lease
 			for i := range 5 {
 				server, client := s.pair(t)

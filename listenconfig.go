@@ -32,9 +32,9 @@ type ListenConfig struct {
 	// Poller runs the listener and its connections. nil means the default Poller.
 	Poller *Poller
 
-	// WriteBuffer is the size in bytes of the accepted connections' write buffers, see
+	// Coalesce is the size in bytes of the accepted connections' write buffers, see
 	// [Config]. 0 means the Poller's size, a negative value none.
-	WriteBuffer int
+	Coalesce int
 
 	std net.ListenConfig // holds the Multipath TCP setting only
 }

@@ -17,7 +17,7 @@ import (
 // Package net resolves the address and makes the listening socket; then the reactor
 // takes over the socket. With EngineNet, Listen returns package net's own listener.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	p, buffer, err := acquireFor(lc.Poller, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
+	p, buffer, err := acquireFor(lc.Poller, network, "ListenConfig.Coalesce", lc.Coalesce)
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}

@@ -36,7 +36,7 @@ type portableListener struct {
 // listen is ListenConfig.Listen. It makes l the listener. With EngineNet, it returns
 // package net's own listener instead. If p is nil, the listener is on the default one.
 func (l *portableListener) listen(ctx context.Context, lc *ListenConfig, p *portablePoller, network, address string) (own net.Listener, err error) {
-	p, err = acquirePortable(p, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
+	p, err = acquirePortable(p, network, "ListenConfig.Coalesce", lc.Coalesce)
 	if err != nil {
 		return nil, listenError(network, nil, err)
 	}

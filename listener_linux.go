@@ -33,7 +33,7 @@ type Listener struct {
 
 	socket     socketOptions
 	file       *socketFile // nil: none to remove on Close
-	buffer     int         // WriteBuffer of accepted connections
+	buffer     int         // Coalesce of accepted connections
 	inherits   atomic.Bool // accepted sockets are known to inherit the options
 	noInherit  atomic.Bool // accepted sockets are known not to inherit the options
 	fixedLocal bool        // addr is the local address of every connection

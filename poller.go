@@ -19,7 +19,7 @@ const notLinux = "not Linux: package net is used"
 type portablePoller struct {
 	cfg    Config    // with defaults
 	std    bool      // EngineNet: listeners and connections are package net's own
-	leases sync.Pool // *[]byte of cfg.BufferSize bytes
+	leases sync.Pool // *[]byte of cfg.ReadBufferSize bytes
 
 	mu     sync.Mutex
 	open   map[io.Closer]struct{} // package net's listeners and connections; nil before init
@@ -37,7 +37,7 @@ func (p *portablePoller) init(cfg Config) error {
 	}
 	p.cfg, p.std = cfg, cfg.Engine == EngineNet
 	p.leases.New = func() any {
-		mem := make([]byte, cfg.BufferSize)
+		mem := make([]byte, cfg.ReadBufferSize)
 		return &mem
 	}
 	p.open = make(map[io.Closer]struct{})
@@ -61,7 +61,7 @@ func acquirePortable(p *portablePoller, network, field string, own int) (_ *port
 			return nil, err
 		}
 	}
-	_, err = p.cfg.writeBuffer(field, own)
+	_, err = p.cfg.coalesce(field, own)
 	return p, err
 }
 

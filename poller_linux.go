@@ -76,7 +76,7 @@ func (p *Poller) start() error {
 	rs := make([]*reactor.Reactor, 0, p.cfg.Reactors)
 	defer func() { p.reactors.Store(&rs) }()
 	for len(rs) < p.cfg.Reactors {
-		r, err := p.newReactor(p.cfg.Buffers, p.cfg.BufferSize)
+		r, err := p.newReactor(p.cfg.ReadBuffers, p.cfg.ReadBufferSize)
 		if err != nil {
 			return fmt.Errorf("netring: start reactor %d of %d: %w", len(rs)+1, p.cfg.Reactors, err)
 		}
@@ -86,7 +86,7 @@ func (p *Poller) start() error {
 		}
 	}
 	// Listeners read nothing, so one small buffer is enough.
-	r, err := p.newReactor(1, minBufferSize)
+	r, err := p.newReactor(1, minReadBufferSize)
 	if err != nil {
 		return fmt.Errorf("netring: start the listeners' reactor: %w", err)
 	}
@@ -148,7 +148,7 @@ func (p *Poller) follow() {
 	defer p.growing.Unlock()
 	rs := slices.Clone(p.current())
 	for !p.closed.Load() && len(rs) < defaultReactors() {
-		r, err := reactor.New(reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: p.cfg.Buffers, BufferSize: p.cfg.BufferSize})
+		r, err := reactor.New(reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: p.cfg.ReadBuffers, BufferSize: p.cfg.ReadBufferSize})
 		if err != nil {
 			break
 		}

@@ -27,16 +27,16 @@ func TestConfigOutOfRange(t *testing.T) {
 		{Config{Engine: 9}, "Config.Engine is Engine(9)"},
 		{Config{Reactors: -1}, "Config.Reactors is -1"},
 		{Config{Reactors: 1025}, "Config.Reactors is 1025"},
-		{Config{Buffers: 3}, "Config.Buffers is 3"},
-		{Config{Buffers: -8}, "Config.Buffers is -8"},
-		{Config{Buffers: math.MinInt}, "Config.Buffers is -"},
-		{Config{Buffers: 1 << 16}, "Config.Buffers is 65536"},
-		{Config{BufferSize: 100}, "Config.BufferSize is 100"},
-		{Config{BufferSize: 2 << 20}, "Config.BufferSize is 2097152"},
-		{Config{BufferSize: -1}, "Config.BufferSize is -1"},
-		{Config{WriteBuffer: 100}, "Config.WriteBuffer is 100"},
-		{Config{WriteBuffer: -1}, "Config.WriteBuffer is -1"},
-		{Config{WriteBuffer: 17 << 20}, "Config.WriteBuffer is 17825792"},
+		{Config{ReadBuffers: 3}, "Config.ReadBuffers is 3"},
+		{Config{ReadBuffers: -8}, "Config.ReadBuffers is -8"},
+		{Config{ReadBuffers: math.MinInt}, "Config.ReadBuffers is -"},
+		{Config{ReadBuffers: 1 << 16}, "Config.ReadBuffers is 65536"},
+		{Config{ReadBufferSize: 100}, "Config.ReadBufferSize is 100"},
+		{Config{ReadBufferSize: 2 << 20}, "Config.ReadBufferSize is 2097152"},
+		{Config{ReadBufferSize: -1}, "Config.ReadBufferSize is -1"},
+		{Config{Coalesce: 100}, "Config.Coalesce is 100"},
+		{Config{Coalesce: -1}, "Config.Coalesce is -1"},
+		{Config{Coalesce: 17 << 20}, "Config.Coalesce is 17825792"},
 	} {
 		p, err := NewPoller(tc.cfg)
 		if err == nil {
@@ -194,7 +194,7 @@ func TestStats(t *testing.T) {
 		}
 		st := s.poller.Stats()
 		if s.name != "auto" && st.Engine.String() != s.name || st.EngineReason != "" || st.Reactors < 1 || st.Descriptors != 1 ||
-			st.Ops < 2 || st.Batches == 0 || st.Batches > st.Ops || st.Buffers.InUse != 1 || st.Buffers.Taken != 1 {
+			st.Ops < 2 || st.Batches == 0 || st.Batches > st.Ops || st.ReadBuffers.InUse != 1 || st.ReadBuffers.Taken != 1 {
 			t.Errorf("%+v", st)
 		}
 	})
@@ -203,34 +203,34 @@ func TestStats(t *testing.T) {
 // The write buffer of a ListenConfig or Dialer overrides the Poller's.
 func TestWriteBufferOfListenConfigAndDialer(t *testing.T) {
 	for _, engine := range engines(t) {
-		p := newPoller(t, Config{Engine: engine, WriteBuffer: 1024})
+		p := newPoller(t, Config{Engine: engine, Coalesce: 1024})
 		for _, tc := range []struct{ own, want int }{{0, 1024}, {-1, 0}, {4096, 4096}} {
-			lc := ListenConfig{Poller: p, WriteBuffer: tc.own}
+			lc := ListenConfig{Poller: p, Coalesce: tc.own}
 			ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 			must(t, err)
-			d := Dialer{Poller: p, WriteBuffer: tc.own}
+			d := Dialer{Poller: p, Coalesce: tc.own}
 			client, err := d.Dial("tcp", ln.Addr().String())
 			must(t, err)
 			server, err := ln.Accept()
 			must(t, err)
 			for what, c := range map[string]net.Conn{"dialled": client, "accepted": server} {
-				if got := c.(*Conn).fd.WriteBuffering(); got != tc.want {
+				if got := c.(*Conn).fd.Coalescing(); got != tc.want {
 					t.Errorf("%s, %d of its own: the buffer is %d, want %d", what, tc.own, got, tc.want)
 				}
-				must(t, c.(*Conn).SetWriteBuffering(0))
-				if err := c.(*Conn).SetWriteBuffering(5); err == nil || !strings.Contains(err.Error(), "the size is 5; use 0 for none, or 512") {
-					t.Errorf("SetWriteBuffering(5): %v", err)
+				must(t, c.(*Conn).SetCoalescing(0))
+				if err := c.(*Conn).SetCoalescing(5); err == nil || !strings.Contains(err.Error(), "the size is 5; use 0 for none, or 512") {
+					t.Errorf("SetCoalescing(5): %v", err)
 				}
 				must(t, c.Close())
 			}
 			must(t, ln.Close())
 		}
-		lc := ListenConfig{Poller: p, WriteBuffer: 1}
-		if _, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "ListenConfig.WriteBuffer is 1; use 0 for the Poller's size") {
+		lc := ListenConfig{Poller: p, Coalesce: 1}
+		if _, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "ListenConfig.Coalesce is 1; use 0 for the Poller's size") {
 			t.Errorf("Listen: %v", err)
 		}
-		d := Dialer{Poller: p, WriteBuffer: 1}
-		if _, err := d.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "Dialer.WriteBuffer is 1; use 0 for the Poller's size") {
+		d := Dialer{Poller: p, Coalesce: 1}
+		if _, err := d.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "Dialer.Coalesce is 1; use 0 for the Poller's size") {
 			t.Errorf("Dial: %v", err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // dial is Dialer.DialContext. It makes c the connection. With EngineNet, it returns
 // package net's own connection instead. If p is nil, the connection is on the default one.
 func (c *portableConn) dial(ctx context.Context, d *Dialer, p *portablePoller, network, address string) (own net.Conn, err error) {
-	p, err = acquirePortable(p, network, "Dialer.WriteBuffer", d.WriteBuffer)
+	p, err = acquirePortable(p, network, "Dialer.Coalesce", d.Coalesce)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: nil, Err: err}
 	}

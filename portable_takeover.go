@@ -11,7 +11,7 @@ func (l *portableListener) wrap(lc *ListenConfig, p *portablePoller, sl net.List
 	if !ok {
 		return fail(noSocketError(sl))
 	}
-	p, err = acquirePortable(p, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
+	p, err = acquirePortable(p, network, "ListenConfig.Coalesce", lc.Coalesce)
 	if err != nil {
 		return fail(err)
 	}
@@ -35,7 +35,7 @@ func (c *portableConn) wrap(d *Dialer, p *portablePoller, sc net.Conn) (own net.
 	if _, ok := sc.(stream); !ok {
 		return fail(noSocketError(sc))
 	}
-	p, err = acquirePortable(p, network, "Dialer.WriteBuffer", d.WriteBuffer)
+	p, err = acquirePortable(p, network, "Dialer.Coalesce", d.Coalesce)
 	if err != nil {
 		return fail(err)
 	}

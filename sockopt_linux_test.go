@@ -48,7 +48,7 @@ func TestRow11Options(t *testing.T) {
 		{"linger 3", func(c setters) error { return c.SetLinger(3) }},
 		{"linger off", func(c setters) error { return c.SetLinger(-1) }},
 		{"ReadBuffer", func(c setters) error { return c.SetReadBuffer(20_000) }},
-		{"WriteBuffer", func(c setters) error { return c.SetWriteBuffer(30_000) }},
+		{"Coalesce", func(c setters) error { return c.SetWriteBuffer(30_000) }},
 		{"MultipathTCP", func(c setters) error {
 			if used, err := c.MultipathTCP(); used || err != nil {
 				return fmt.Errorf("used %v, %w", used, err)

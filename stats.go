@@ -18,18 +18,18 @@ type Stats struct {
 	// writes of dialled connections, and operations whose batch would be small or late.
 	Direct uint64
 
-	Polls   uint64      // checks of a reactor's epoll descriptor
-	Events  uint64      // readiness events
-	Parks   uint64      // times a reactor went to sleep
-	Leads   uint64      // times a waiting call watched for events in place of its reactor's goroutine
-	Loops   uint64      // times a reactor's goroutine started
-	Stale   uint64      // completions that belonged to no operation; a value other than 0 means a bug
-	Demoted int         // features of io_uring that failed at run time and are no longer used
-	Buffers BufferStats // shared receive buffers
+	Polls       uint64      // checks of a reactor's epoll descriptor
+	Events      uint64      // readiness events
+	Parks       uint64      // times a reactor went to sleep
+	Leads       uint64      // times a waiting call watched for events in place of its reactor's goroutine
+	Loops       uint64      // times a reactor's goroutine started
+	Stale       uint64      // completions that belonged to no operation; a value other than 0 means a bug
+	Demoted     int         // features of io_uring that failed at run time and are no longer used
+	ReadBuffers BufferStats // shared receive buffers
 }
 
 // BufferStats counts what happened to the receive buffers that a Poller's
-// connections share, see [Config].Buffers.
+// connections share, see [Config].ReadBuffers.
 type BufferStats struct {
 	Buffers int    // all buffers, with or without committed memory
 	InUse   int    // buffers that hold bytes now, leases included

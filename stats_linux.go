@@ -43,8 +43,8 @@ func (s *Stats) add(rs reactor.Stats) {
 	s.Loops += rs.Loops
 	s.Stale += rs.Stale
 	s.Demoted += rs.Demoted
-	s.Buffers.Buffers += rs.Buffers.Buffers
-	s.Buffers.InUse += rs.Buffers.InUse
-	s.Buffers.Taken += rs.Buffers.Taken
-	s.Buffers.Empty += rs.Buffers.Empty
+	s.ReadBuffers.Buffers += rs.Buffers.Buffers
+	s.ReadBuffers.InUse += rs.Buffers.InUse
+	s.ReadBuffers.Taken += rs.Buffers.Taken
+	s.ReadBuffers.Empty += rs.Buffers.Empty
 }

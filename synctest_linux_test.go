@@ -50,7 +50,7 @@ func TestRow18Synctest(t *testing.T) {
 		t.Run("made inside", func(t *testing.T) {
 			inside(t, func(t *testing.T) {
 				own := *s
-				own.poller = newPoller(t, Config{Engine: s.poller.cfg.Engine, WriteBuffer: s.poller.cfg.WriteBuffer})
+				own.poller = newPoller(t, Config{Engine: s.poller.cfg.Engine, Coalesce: s.poller.cfg.Coalesce})
 				steps(t, &own)
 			})
 		})

@@ -22,7 +22,7 @@ func (lc *ListenConfig) Wrap(l net.Listener) (_ net.Listener, err error) {
 	if err != nil {
 		return nil, listenError(network, l.Addr(), err)
 	}
-	p, buffer, err := acquireFor(lc.Poller, network, "ListenConfig.WriteBuffer", lc.WriteBuffer)
+	p, buffer, err := acquireFor(lc.Poller, network, "ListenConfig.Coalesce", lc.Coalesce)
 	if err != nil {
 		return nil, listenError(network, l.Addr(), err)
 	}
@@ -50,7 +50,7 @@ func (d *Dialer) WrapConn(c net.Conn) (_ net.Conn, err error) {
 	if err != nil {
 		return nil, fail(network, err)
 	}
-	p, buffer, err := acquireFor(d.Poller, network, "Dialer.WriteBuffer", d.WriteBuffer)
+	p, buffer, err := acquireFor(d.Poller, network, "Dialer.Coalesce", d.Coalesce)
 	if err != nil {
 		return nil, fail(network, err)
 	}

@@ -170,7 +170,7 @@ func TestWrapRefuses(t *testing.T) {
 		{"UDP", func() error { _, err := d.WrapConn(udp.(net.Conn)); return err }, "is not a stream socket; use package net"},
 		{"unixpacket", func() error { _, err := lc.Wrap(packets); return err }, "is not a stream socket; use package net"},
 		{"closed listener", func() error { _, err := lc.Wrap(closed); return err }, "use of closed network connection"},
-		{"write buffer", func() error { lc := ListenConfig{Poller: p, WriteBuffer: 1}; _, err := lc.Wrap(inner); return err }, "ListenConfig.WriteBuffer is 1"},
+		{"write buffer", func() error { lc := ListenConfig{Poller: p, Coalesce: 1}; _, err := lc.Wrap(inner); return err }, "ListenConfig.Coalesce is 1"},
 		{"closed Poller", func() error {
 			gone := newUncheckedPoller(t, Config{Engine: EngineSyscall})
 			must(t, gone.Close())

@@ -32,10 +32,10 @@ type coalescer struct {
 	abandoned bool // the FD is closing: do not wait for the socket
 }
 
-// SetWriteBuffering has writes of fewer than limit bytes copied and sent with
+// SetCoalescing has writes of fewer than limit bytes copied and sent with
 // the next batch, together with others; 0 ends that. It first sends what is
 // buffered. Its errors are ErrClosed, os.ErrDeadlineExceeded and syscall.Errno.
-func (fd *FD) SetWriteBuffering(limit int) error {
+func (fd *FD) SetCoalescing(limit int) error {
 	fd.wr.call.Lock()
 	defer fd.wr.call.Unlock()
 	if fd.co != nil {
@@ -60,8 +60,8 @@ func (fd *FD) SetWriteBuffering(limit int) error {
 	return nil
 }
 
-// WriteBuffering returns the limit that SetWriteBuffering set.
-func (fd *FD) WriteBuffering() int {
+// Coalescing returns the limit that SetCoalescing set.
+func (fd *FD) Coalescing() int {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if fd.co == nil {

@@ -25,7 +25,7 @@ func coalescingPair(t *testing.T, r *Reactor, limit int) (fd *FD, peer int) {
 	if err := errors.Join(
 		fd.Control(func(sysfd int) error { return unix.SetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4096) }),
 		unix.SetsockoptInt(peer, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096),
-		fd.SetWriteBuffering(limit)); err != nil {
+		fd.SetCoalescing(limit)); err != nil {
 		t.Fatal(err)
 	}
 	return fd, peer
@@ -58,7 +58,7 @@ func TestCoalesce(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
-		if err := fd.SetWriteBuffering(16 << 10); err != nil {
+		if err := fd.SetCoalescing(16 << 10); err != nil {
 			t.Fatal(err)
 		}
 		var sends atomic.Int32
@@ -178,10 +178,10 @@ func TestCoalesceFull(t *testing.T) {
 // A failed send is what the next call returns, Close included.
 func TestCoalesceError(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
-		for _, call := range []string{"Write", "Flush", "Close", "Writev", "SetWriteBuffering"} {
+		for _, call := range []string{"Write", "Flush", "Close", "Writev", "SetCoalescing"} {
 			r := newReactor(t, kind)
 			fd, _ := tcpPair(t, r)
-			if err := fd.SetWriteBuffering(2000); err != nil {
+			if err := fd.SetCoalescing(2000); err != nil {
 				t.Fatal(err)
 			}
 			inject(r, func(o *engine.Op) (syscall.Errno, int) {
@@ -212,8 +212,8 @@ func TestCoalesceError(t *testing.T) {
 				_, err = fd.Writev([][]byte{[]byte("y")})
 			case "Flush":
 				err = fd.Flush()
-			case "SetWriteBuffering":
-				err = fd.SetWriteBuffering(0)
+			case "SetCoalescing":
+				err = fd.SetCoalescing(0)
 			case "Close":
 				err = fd.Close()
 			}
@@ -236,7 +236,7 @@ func TestCoalesceClose(t *testing.T) {
 		t.Run("at once", func(t *testing.T) {
 			r := newReactor(t, kind)
 			fd, peer := tcpPair(t, r)
-			if err := fd.SetWriteBuffering(64 << 10); err != nil {
+			if err := fd.SetCoalescing(64 << 10); err != nil {
 				t.Fatal(err)
 			}
 			freed := false
@@ -341,7 +341,7 @@ func TestCoalesceClose(t *testing.T) {
 			// full.
 			r := newReactor(t, kind)
 			fd, _ := tcpPair(t, r)
-			if err := fd.SetWriteBuffering(64 << 10); err != nil {
+			if err := fd.SetCoalescing(64 << 10); err != nil {
 				t.Fatal(err)
 			}
 			inBatch, goOn := make(chan struct{}), make(chan struct{})
@@ -401,7 +401,7 @@ func TestCoalesceOrder(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
-		if err := fd.SetWriteBuffering(2000); err != nil {
+		if err := fd.SetCoalescing(2000); err != nil {
 			t.Fatal(err)
 		}
 		within(t, "writing", func() {
@@ -417,7 +417,7 @@ func TestCoalesceOrder(t *testing.T) {
 			if _, err := fd.Write([]byte("again ")); err != nil {
 				t.Error(err)
 			}
-			if err := fd.SetWriteBuffering(0); err != nil {
+			if err := fd.SetCoalescing(0); err != nil {
 				t.Error(err)
 			}
 			if _, err := fd.Write([]byte("direct")); err != nil {
@@ -440,7 +440,7 @@ func TestCoalesceNoAllocations(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
-		if err := fd.SetWriteBuffering(16 << 10); err != nil {
+		if err := fd.SetCoalescing(16 << 10); err != nil {
 			t.Fatal(err)
 		}
 		// The reader must be gone before its descriptor is closed, and another test gets

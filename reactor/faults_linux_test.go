@@ -109,7 +109,7 @@ func TestWriteAfterOneThatTimedOut(t *testing.T) {
 				r := newReactor(t, kind)
 				fd, peer := tcpPair(t, r)
 				if name == "buffered" {
-					if err := fd.SetWriteBuffering(1000); err != nil {
+					if err := fd.SetCoalescing(1000); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -36,7 +36,7 @@ func testWatchersChange(t *testing.T, writeBuffer int) {
 				rounds := rounds
 				if i > 0 { // the first connection is alone in the end, and leads
 					rounds /= 2
-					if err := fd.SetWriteBuffering(writeBuffer); err != nil {
+					if err := fd.SetCoalescing(writeBuffer); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -234,7 +234,7 @@ func TestBufferedWriteWhileRetiring(t *testing.T) {
 	engines(t, func(t *testing.T, kind engine.Kind) {
 		r := newReactor(t, kind)
 		fd, peer := tcpPair(t, r)
-		if err := fd.SetWriteBuffering(1000); err != nil {
+		if err := fd.SetCoalescing(1000); err != nil {
 			t.Fatal(err)
 		}
 		rnd := rand.New(rand.NewPCG(1, 2))
@@ -290,7 +290,7 @@ func TestNobodyWaitsForBufferedWrites(t *testing.T) {
 			engines(t, func(t *testing.T, kind engine.Kind) {
 				r := newReactor(t, kind)
 				fd, peer := unregisteredPair(t, r)
-				if err := fd.SetWriteBuffering(len(want) + 1); err != nil {
+				if err := fd.SetCoalescing(len(want) + 1); err != nil {
 					t.Fatal(err)
 				}
 				if n, err := fd.Write(want); n != len(want) || err != nil {

@@ -110,7 +110,7 @@ func TestBufferedWriteOfAnUnregisteredConnection(t *testing.T) {
 		r := newReactor(t, kind)
 		a, b := unregisteredPair(t, r)
 		want := numbered(8 << 20)
-		if err := a.SetWriteBuffering(len(want) + 1); err != nil {
+		if err := a.SetCoalescing(len(want) + 1); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := a.Write(want); n != len(want) || err != nil {
@@ -194,7 +194,7 @@ func TestRegisterFails(t *testing.T) {
 			"Write":     func(a *FD) error { _, err := a.Write(more); return err },
 			"Writev":    func(a *FD) error { _, err := a.Writev([][]byte{more, more}); return err },
 			"buffered Write": func(a *FD) error {
-				if err := a.SetWriteBuffering(1 << 20); err != nil {
+				if err := a.SetCoalescing(1 << 20); err != nil {
 					t.Error(err)
 				}
 				for range len(more) >> 10 {

@@ -44,7 +44,7 @@ func (s *server) newStack() (stack, error) {
 	s.pollers = append(s.pollers, p)
 	lc := &netring.ListenConfig{Poller: p, Control: control}
 	if s.cfg.Coalesce {
-		lc.WriteBuffer = 64 << 10
+		lc.Coalesce = 64 << 10
 	}
 	return stack{lc, (&netring.Dialer{Poller: p}).DialContext}, nil
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Flush waits until the kernel has taken everything that was written, or until the
-// write deadline. Without a write buffer, see [Config].WriteBuffer, Flush does not
+// write deadline. Without a write buffer, see [Config].Coalesce, Flush does not
 // wait. Its errors are those of Write.
 func (c *Conn) Flush() error {
 	if !c.ok() {
@@ -20,17 +20,17 @@ func (c *Conn) Flush() error {
 	return err
 }
 
-// SetWriteBuffering sets the size of the connection's write buffer: 512 bytes to
-// 16 MiB, or 0 for none, see [Config].WriteBuffer. SetWriteBuffering first sends what
+// SetCoalescing sets the size of the connection's write buffer: 512 bytes to
+// 16 MiB, or 0 for none, see [Config].Coalesce. SetCoalescing first sends what
 // is buffered, or fails at the write deadline. Its errors have Op "set".
-func (c *Conn) SetWriteBuffering(bytes int) error {
+func (c *Conn) SetCoalescing(bytes int) error {
 	if !c.ok() {
 		return syscall.EINVAL
 	}
-	if bytes != 0 && !validWriteBuffer(bytes) {
-		return c.setError("", writeBufferingError(bytes))
+	if bytes != 0 && !validCoalesce(bytes) {
+		return c.setError("", coalescingError(bytes))
 	}
-	err := c.fd.SetWriteBuffering(bytes)
+	err := c.fd.SetCoalescing(bytes)
 	runtime.KeepAlive(c)
 	return c.setError("", err)
 }
