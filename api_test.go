@@ -99,6 +99,9 @@ func (a *api) typ(typ *doc.Type) {
 		}
 		a.add(typ.Doc, "type %s struct", typ.Name)
 		for _, field := range st.Fields.List {
+			if name := types.ExprString(field.Type); len(field.Names) == 0 && ast.IsExported(name) {
+				a.add(typ.Doc, "embedded %s.%s", typ.Name, name)
+			}
 			for _, name := range field.Names {
 				if name.IsExported() {
 					tag := ""
@@ -144,7 +147,7 @@ func signature(f *ast.FuncType) string {
 func TestAPISameEverywhere(t *testing.T) {
 	linux := exported(t, "linux")
 	for _, line := range []string{"method (*Conn).ReadLease() (Lease, error)", "method (*Lease).Release()", "method (Engine).String() (string)",
-		"field Stats.ReadBuffers BufferStats", "var ErrUnread", "method (*Listener).AcceptConn() (*Conn, error)", "const EngineNet"} {
+		"embedded Stats.Counters", "method (*Conn).Buffered() (int)", "var ErrUnread", "method (*Listener).AcceptConn() (*Conn, error)", "const EngineNet"} {
 		if !slices.Contains(linux, line) {
 			t.Errorf("linux: %s is missing from\n%s", line, strings.Join(linux, "\n"))
 		}

@@ -2,6 +2,7 @@ package netring
 
 import (
 	"fmt"
+	"log/slog"
 	"runtime"
 )
 
@@ -44,6 +45,26 @@ type Config struct {
 	// requests, broadcasts. A ListenConfig or Dialer can have its own size. Outside
 	// Linux, a Write never buffers.
 	Coalesce int
+
+	// Logger, if not nil, is told of the engine and the reason (level Info), and of what
+	// an operator should know of (level Warn): features of io_uring that fail at run time,
+	// a ring that breaks, and temporary errors of Accept, at most once a second for each
+	// listener. The records may come from a goroutine of their own. Outside Linux,
+	// netring logs the engine only.
+	Logger *slog.Logger
+
+	// Trace makes Read, Write and Accept regions of an execution trace, see
+	// [runtime/trace]. While no trace is taken, this costs a few nanoseconds for each
+	// call. Outside Linux, there are no regions.
+	Trace bool
+}
+
+// log returns the Logger, one that drops everything if it is nil.
+func (c Config) log() *slog.Logger {
+	if c.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.Logger
 }
 
 const (

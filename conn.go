@@ -132,6 +132,10 @@ func (c *portableConn) Writev(bufs [][]byte) (n int64, err error) {
 	return n, err
 }
 
+// Buffered returns the number of bytes that were written and that the kernel has yet to
+// take. Outside Linux, nothing is buffered, so Buffered returns 0.
+func (c *portableConn) Buffered() int { return 0 }
+
 // Flush waits until the kernel has taken everything that was written. Outside Linux,
 // nothing is buffered, so Flush does not wait. It fails like a Write: after Close, or
 // if the write deadline has passed.

@@ -1,9 +1,11 @@
 package netring
 
 import (
+	"context"
 	"errors"
 	"net"
 	"runtime"
+	"runtime/trace"
 	"syscall"
 	"time"
 
@@ -24,6 +26,7 @@ type Conn struct {
 	poller       *Poller
 	net          string
 	laddr, raddr net.Addr
+	traced       bool // Config.Trace
 	cleanup      runtime.Cleanup
 }
 
@@ -40,7 +43,7 @@ func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Ad
 		// other call fails, too.
 		_ = fd.SetCoalescing(buffer)
 	}
-	c := &Conn{fd: fd, poller: p, net: network, laddr: laddr, raddr: raddr}
+	c := &Conn{fd: fd, poller: p, net: network, laddr: laddr, raddr: raddr, traced: p.cfg.Trace}
 	c.cleanup = runtime.AddCleanup(c, func(o orphan) { o.close() }, orphan{fd, p})
 	return c, nil
 }
@@ -62,6 +65,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
 	}
+	if c.traced && trace.IsEnabled() {
+		defer trace.StartRegion(context.Background(), "netring.Read").End()
+	}
 	n, err := c.fd.Read(p)
 	if err != nil {
 		err = c.opError("read", "read", err)
@@ -81,12 +87,28 @@ func (c *Conn) Unread() int {
 	return n
 }
 
+// Buffered returns the number of bytes that were written and that the kernel has yet to
+// take, see [Config].Coalesce. A Write waits if they and its own bytes exceed the size
+// of the write buffer. A broadcaster, which must not wait, can compare the two and drop
+// a slow connection.
+func (c *Conn) Buffered() int {
+	if !c.ok() {
+		return 0
+	}
+	n := c.fd.Buffered()
+	runtime.KeepAlive(c)
+	return n
+}
+
 // Write implements net.Conn. It returns when the kernel has taken all of p. On
 // failure, it returns an error and the number of bytes that the kernel has taken. With
 // a write buffer, Write may return once it has copied p, see [Config].Coalesce.
 func (c *Conn) Write(p []byte) (int, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
+	}
+	if c.traced && trace.IsEnabled() {
+		defer trace.StartRegion(context.Background(), "netring.Write").End()
 	}
 	n, err := c.fd.Write(p)
 	if err != nil {

@@ -957,7 +957,7 @@ func TestPortableTakeover(t *testing.T) {
 func TestPortableDefault(t *testing.T) {
 	t.Setenv(EngineEnv, "")
 	var d defaultPortable
-	if s := d.stats(); s != (Stats{}) {
+	if s := d.stats(); !reflect.DeepEqual(s, Stats{}) {
 		t.Errorf("before its first use: %+v", s)
 	}
 	first, err := d.acquire()
@@ -972,7 +972,7 @@ func TestPortableDefault(t *testing.T) {
 		t.Errorf("it is another one, %v", err)
 	}
 	must(t, l.Close())
-	if s := d.stats(); s != (Stats{}) {
+	if s := d.stats(); !reflect.DeepEqual(s, Stats{}) {
 		t.Errorf("after its last use: %+v", s)
 	}
 }

@@ -1,6 +1,7 @@
 package netring
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +16,9 @@ const defaultLinger = 250 * time.Millisecond
 
 // defaultPoller is the Poller behind Listen, nil while nothing uses it.
 var defaultPoller struct {
-	mu sync.Mutex
-	p  *Poller
+	mu   sync.Mutex
+	p    *Poller
+	past Stats // the counters of those that have ended
 }
 
 // acquire returns the Poller for a listener or connection: p, or the default Poller if
@@ -78,9 +80,9 @@ func (p *Poller) release() error {
 		return nil
 	}
 	if reactor.InBubble() { // a timer would end with the bubble
+		defer defaultPoller.mu.Unlock()
 		defaultPoller.p = nil
-		defaultPoller.mu.Unlock()
-		return p.Close()
+		return p.end()
 	}
 	p.idleSince = time.Now()
 	if !p.lingers {
@@ -106,16 +108,29 @@ func (p *Poller) lingered() {
 	}
 	defaultPoller.p = nil
 	// Nobody is left to receive an error.
-	_ = p.Close()
+	_ = p.end()
+}
+
+// end closes the default Poller, which has just been replaced by none. Its counters are
+// not lost. defaultPoller.mu is held.
+func (p *Poller) end() error {
+	err := p.Close()
+	s := p.Stats()
+	s.follow(defaultPoller.past)
+	defaultPoller.past = s.past()
+	return err
 }
 
 // defaultStats is DefaultStats.
 func defaultStats() Stats {
 	defaultPoller.mu.Lock()
-	p := defaultPoller.p
-	defaultPoller.mu.Unlock()
-	if p == nil {
-		return Stats{}
+	defer defaultPoller.mu.Unlock()
+	if defaultPoller.p == nil {
+		s := defaultPoller.past
+		s.PerReactor = slices.Clone(s.PerReactor)
+		return s
 	}
-	return p.Stats()
+	s := defaultPoller.p.Stats()
+	s.follow(defaultPoller.past)
+	return s
 }

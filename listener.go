@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,9 @@ type portableListener struct {
 	network string
 	poller  *portablePoller
 	cleanup runtime.Cleanup
+
+	counted  atomic.Uint64 // connections that Accept returned
+	backoffs backoffs
 }
 
 // listen is ListenConfig.Listen. It makes l the listener. With EngineNet, it returns
@@ -69,13 +73,25 @@ func (l *portableListener) accept(c *portableConn) error {
 	}
 	std, err := l.std.Accept()
 	if err != nil {
+		if isTemporary(err) {
+			l.backoffs.note(l.poller.cfg.Logger, l.std.Addr(), err)
+		}
 		return err
 	}
+	l.counted.Add(1)
 	if err := c.init(l.poller, l.network, std); err != nil {
 		return &net.OpError{Op: "accept", Net: l.network, Source: nil, Addr: l.std.Addr(), Err: errjoin.Join(err, std.Close())}
 	}
 	runtime.KeepAlive(l)
 	return nil
+}
+
+// Stats returns the Listener's counters. They remain readable after Close.
+func (l *portableListener) Stats() ListenerStats {
+	if !l.ok() {
+		return ListenerStats{}
+	}
+	return ListenerStats{Accepted: l.counted.Load(), AcceptBackoffs: l.backoffs.n.Load()}
 }
 
 // Close implements net.Listener. An Accept under way returns net.ErrClosed. When Close

@@ -1,10 +1,12 @@
 package netring
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
 	"runtime"
+	"runtime/trace"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -37,6 +39,9 @@ type Listener struct {
 	inherits   atomic.Bool // accepted sockets are known to inherit the options
 	noInherit  atomic.Bool // accepted sockets are known not to inherit the options
 	fixedLocal bool        // addr is the local address of every connection
+
+	counted  atomic.Uint64 // connections that Accept returned
+	backoffs backoffs
 }
 
 // orphanListener is what closing a Listener needs, even an unreachable Listener.
@@ -92,7 +97,18 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
+	if l.poller.cfg.Trace && trace.IsEnabled() {
+		defer trace.StartRegion(context.Background(), "netring.Accept").End()
+	}
 	c, err := l.accept()
+	switch {
+	case err == nil:
+		l.counted.Add(1)
+		l.poller.n.accepted.Add(1)
+	case isTemporary(err):
+		l.poller.n.backoffs.Add(1)
+		l.backoffs.note(l.poller.cfg.Logger, l.addr, err)
+	}
 	runtime.KeepAlive(l)
 	return c, err
 }

@@ -41,7 +41,14 @@ func (p *portablePoller) init(cfg Config) error {
 		return &mem
 	}
 	p.open = make(map[io.Closer]struct{})
+	s := p.Stats()
+	logEngine(cfg, s.Engine, s.EngineReason)
 	return nil
+}
+
+// logEngine tells Config.Logger which engine a new Poller has.
+func logEngine(cfg Config, e Engine, reason string) {
+	cfg.log().Info("netring: poller started", "engine", e, "reason", reason, "reactors", cfg.Reactors)
 }
 
 // acquirePortable returns the Poller for a listener or connection on the given network:

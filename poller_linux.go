@@ -30,6 +30,8 @@ type Poller struct {
 	// turn.
 	acceptor *reactor.Reactor
 
+	n pollerCounters
+
 	std bool // EngineNet: package net runs everything
 
 	growing sync.Mutex // held while reactors are added, and by Close
@@ -56,6 +58,7 @@ func NewPoller(cfg Config) (*Poller, error) {
 	p := &Poller{cfg: cfg, follows: follows, std: cfg.Engine == EngineNet}
 	if p.std {
 		p.reactors.Store(new([]*reactor.Reactor))
+		logEngine(cfg, EngineNet, "")
 		return p, nil
 	}
 	err = p.start()
@@ -67,6 +70,8 @@ func NewPoller(cfg Config) (*Poller, error) {
 	if err != nil {
 		return nil, errjoin.Join(err, p.stop())
 	}
+	s := p.Stats()
+	logEngine(p.cfg, s.Engine, s.EngineReason)
 	return p, nil
 }
 
@@ -98,7 +103,7 @@ func (p *Poller) start() error {
 }
 
 func (p *Poller) newReactor(buffers, size int) (*reactor.Reactor, error) {
-	r, err := reactor.New(reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: buffers, BufferSize: size})
+	r, err := reactor.New(p.reactorConfig(buffers, size))
 	if err != nil {
 		return nil, withRemedy(err)
 	}
@@ -106,6 +111,19 @@ func (p *Poller) newReactor(buffers, size int) (*reactor.Reactor, error) {
 		p.reason = reason
 	}
 	return r, nil
+}
+
+// reactorConfig returns the configuration of a reactor with the given shared buffers.
+func (p *Poller) reactorConfig(buffers, size int) reactor.Config {
+	return reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: buffers, BufferSize: size, Report: p.report}
+}
+
+// report logs what happened to a ring. A logger may write to a connection of the same
+// reactor, whose locks the caller holds.
+func (p *Poller) report(event string, err error) {
+	if p.cfg.Logger != nil {
+		go p.cfg.Logger.Warn("netring: "+event, "error", err)
+	}
 }
 
 // withRemedy adds to an error, if the cause is a lack of descriptors, what to do.
@@ -148,7 +166,7 @@ func (p *Poller) follow() {
 	defer p.growing.Unlock()
 	rs := slices.Clone(p.current())
 	for !p.closed.Load() && len(rs) < defaultReactors() {
-		r, err := reactor.New(reactor.Config{Engine: p.cfg.Engine.kind(), Buffers: p.cfg.ReadBuffers, BufferSize: p.cfg.ReadBufferSize})
+		r, err := reactor.New(p.reactorConfig(p.cfg.ReadBuffers, p.cfg.ReadBufferSize))
 		if err != nil {
 			break
 		}

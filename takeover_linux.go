@@ -61,6 +61,7 @@ func (d *Dialer) WrapConn(c net.Conn) (_ net.Conn, err error) {
 	if err != nil {
 		return nil, fail(network, errjoin.Join(err, p.release()))
 	}
+	p.n.takenOver.Add(1)
 	return own, nil
 }
 

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A listener that package net made goes on as a *Listener: with its address, with the
@@ -289,32 +287,4 @@ func dialStd(t testing.TB, a net.Addr) net.Conn {
 	must(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c
-}
-
-// DefaultStats tells of the default Poller while something uses it.
-func TestDefaultStats(t *testing.T) {
-	for _, engine := range engines(t) {
-		t.Run(engine.String(), func(t *testing.T) {
-			t.Setenv(EngineEnv, engine.String())
-			within(t, "the end of earlier uses", func() {
-				for DefaultStats() != (Stats{}) {
-					time.Sleep(time.Millisecond)
-				}
-			})
-			l, err := Listen("tcp", "127.0.0.1:0")
-			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
-				t.Skipf("io_uring is refused here: %v", err)
-			}
-			must(t, err)
-			if s := DefaultStats(); s.Engine != engine || s.EngineReason != "" || s.Descriptors != 1 || s.Reactors < 1 {
-				t.Errorf("%+v", s)
-			}
-			must(t, l.Close())
-			within(t, "the end of the default Poller", func() {
-				for DefaultStats() != (Stats{}) {
-					time.Sleep(time.Millisecond)
-				}
-			})
-		})
-	}
 }

@@ -99,11 +99,13 @@ func (c *Conn) copyError(src source, read bool, err error) error {
 }
 
 // source is a connection to splice from. unread writes to w what the connection has
-// received ahead. reading then runs body, which may wait for the connection.
+// received ahead. reading then runs body, which may wait for the connection. moved is
+// told of the bytes that body has taken.
 type source interface {
 	unread(limit int64, w io.Writer) (int64, error)
 	reading(body func(reactor.Waiting) error) error
 	readError(err error) error
+	moved(bytes int64)
 }
 
 // sourceOf returns r as a source, nil if r is none. Only types whose Read is known to
@@ -162,6 +164,8 @@ func (s ringSource) reading(body func(reactor.Waiting) error) error {
 
 func (s ringSource) readError(err error) error { return s.c.opError("read", "", err) }
 
+func (s ringSource) moved(bytes int64) { s.c.fd.CountRead(bytes) }
+
 // stdConn is a connection of package net.
 type stdConn interface {
 	net.Conn
@@ -179,6 +183,8 @@ func (s stdSource) reading(body func(reactor.Waiting) error) error {
 	}
 	return body(func(f func(int) bool) error { return rc.Read(func(fd uintptr) bool { return f(int(fd)) }) })
 }
+
+func (stdSource) moved(int64) {}
 
 func (s stdSource) readError(err error) error {
 	return &net.OpError{Op: "read", Net: s.c.LocalAddr().Network(), Source: s.c.LocalAddr(), Addr: s.c.RemoteAddr(), Err: err}
@@ -203,6 +209,10 @@ func spliceBetween(src source, dst io.Writer, limit int64, writing reactor.Side)
 		}
 		moved, handled, read, err := reactor.Splice(writing, src.reading, left)
 		n += moved
+		src.moved(moved)
+		if c, ok := dst.(*Conn); ok {
+			c.fd.CountWritten(moved)
+		}
 		if errors.Is(err, reactor.ErrUnread) {
 			continue // another reader has received ahead in the meantime
 		}

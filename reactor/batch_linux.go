@@ -12,7 +12,8 @@ import (
 // submitter runs batches on the reactor's engine. All methods may be called
 // concurrently.
 type submitter struct {
-	bufs *bufring.Ring
+	bufs   *bufring.Ring
+	report func(event string, err error)
 
 	mu     sync.Mutex // held while a batch is in the engine
 	eng    engine.Engine
@@ -20,9 +21,13 @@ type submitter struct {
 	ops    [maxBatch]*engine.Op
 }
 
-func (s *submitter) open(kind engine.Kind, bufs *bufring.Ring) (err error) {
-	s.bufs = bufs
-	s.eng, s.reason, err = engine.New(engine.Config{Kind: kind, Size: maxBatch, Buffers: bufs})
+// open makes the engine. report is Config.Report.
+func (s *submitter) open(kind engine.Kind, bufs *bufring.Ring, report func(string, error)) (err error) {
+	if report == nil {
+		report = func(string, error) {}
+	}
+	s.bufs, s.report = bufs, report
+	s.eng, s.reason, err = engine.New(engine.Config{Kind: kind, Size: maxBatch, Buffers: bufs, Demoted: report})
 	return err
 }
 
@@ -51,6 +56,7 @@ func (s *submitter) submit(batch []*op) {
 	}
 	if err := s.eng.Submit(ops); err != nil {
 		s.eng, s.reason = engine.Replace(s.eng, err, s.bufs)
+		s.report("ring replaced by system calls", s.reason)
 		if err := s.eng.Submit(ops); err != nil { // what is not done yet
 			panic("reactor: the syscall engine reports an error: " + err.Error())
 		}
@@ -70,8 +76,7 @@ func (r *Reactor) run(batch []*op) (asked int) {
 		sysmon.wake()
 	}
 	r.submitter.submit(batch)
-	r.n.batches.Add(1)
-	r.n.ops.Add(uint64(len(batch)))
+	r.n.batch(batch)
 	// The scheduler runs next who was woken last, and the others after that in order. So
 	// the first reader is woken last: what came first is seen first.
 	first := slices.IndexFunc(batch, func(o *op) bool { return o.Kind == engine.Recv })
@@ -143,12 +148,12 @@ func (r *Reactor) runInline(ops ...*op) {
 // runDirect runs o on the calling goroutine with plain system calls, outside the ring
 // and its lock. It reports whether o's call is over; else the call waits for the socket.
 func (r *Reactor) runDirect(o *op) (over bool) {
-	r.n.direct.Add(1)
 	if o.immediate() {
 		r.policy.bypass()
 	}
 	for {
 		engine.Run(&o.Op)
+		r.n.alone(o)
 		switch o.owner.complete(o) {
 		case opOver:
 			return true

@@ -70,6 +70,16 @@ func (fd *FD) Coalescing() int {
 	return fd.co.limit
 }
 
+// Buffered returns how many bytes of coalesced writes the kernel has yet to take.
+func (fd *FD) Buffered() int {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if fd.co == nil {
+		return 0
+	}
+	return len(fd.co.buf) + len(fd.co.op.Buf)
+}
+
 // Flush waits until the kernel has taken everything written. Its errors are
 // Write's.
 func (fd *FD) Flush() error {

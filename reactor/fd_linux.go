@@ -90,6 +90,7 @@ func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
 	if err := fd.enter(fd); err != nil {
 		return nil, err
 	}
+	r.n.opened.Add(1)
 	return fd, nil
 }
 
@@ -270,6 +271,7 @@ func (fd *FD) finish(done func() error) error {
 		_ = unix.SetsockoptLinger(int(fd.sysfd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
 	err := errjoin.Join(fd.co.closeError(), fd.finishClose())
+	fd.r.n.closed.Add(1)
 	fd.r.poll.slots.gone()
 	if done != nil {
 		err = errjoin.Join(err, done())

@@ -105,6 +105,13 @@ func (l *Listener) Accept() (Accepted, error) {
 	}
 }
 
+// Ahead returns the number of connections that were accepted and not asked for.
+func (l *Listener) Ahead() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
 // next takes the oldest connection from the queue. l.mu is held.
 func (l *Listener) next() Accepted {
 	a := l.queue[0]

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"github.com/netring-go/netring/bufring"
 	"github.com/netring-go/netring/internal/errjoin"
@@ -23,27 +22,13 @@ type Config struct {
 	// buffer. 0 means defaultSmallRead, a negative size none.
 	SmallRead int
 
+	// Report, if not nil, is told of features of the ring that fail at run time, and of a
+	// ring that breaks. It is called with locks held, and must not call the Reactor.
+	Report func(event string, err error)
+
 	// BatchAll keeps the calls of registered connections in the batches, whatever the
 	// writePolicy says. It is for tests.
 	BatchAll bool
-}
-
-// Stats counts what a Reactor did.
-type Stats struct {
-	engine.Stats
-	Engine      engine.Kind
-	Descriptors int           // descriptors registered now
-	Waiting     int           // calls that wait now
-	Batches     uint64        // submissions
-	Ops         uint64        // ops in them
-	Inline      uint64        // submissions made by the calling goroutine itself
-	Direct      uint64        // ops run by the calling goroutine outside any batch
-	Polls       uint64        // looks at the epoll descriptor
-	Events      uint64        // readiness events
-	Parks       uint64        // times the reactor went to sleep
-	Leads       uint64        // times a caller watched in its place
-	Loops       uint64        // times its goroutine was started
-	Buffers     bufring.Stats // the shared receive buffers
 }
 
 // Reactor runs the operations of the descriptors registered with it. Make one
@@ -68,9 +53,7 @@ type Reactor struct {
 	loopWaits sync.Pool // *loopWait
 	loopFunc  func()    // loop
 
-	n struct {
-		batches, ops, inline, direct, parks, leads, loops atomic.Uint64
-	}
+	n counters
 }
 
 // New makes a reactor. The caller must Close it.
@@ -85,7 +68,7 @@ func New(cfg Config) (*Reactor, error) {
 	r.inline.New = func() any { return new([maxBatch]*op) }
 	r.loopWaits.New = func() any { return newLoopWait(r) }
 	r.loopFunc = r.loop
-	if err := r.submitter.open(cfg.Engine, bufs); err != nil {
+	if err := r.submitter.open(cfg.Engine, bufs, cfg.Report); err != nil {
 		return nil, errjoin.Join(err, bufs.Close())
 	}
 	if err := r.poll.open(); err != nil {
@@ -100,26 +83,6 @@ func New(cfg Config) (*Reactor, error) {
 
 // Engine returns the engine in use and, where Auto did not pick URing, why.
 func (r *Reactor) Engine() (kind engine.Kind, reason error) { return r.submitter.kind() }
-
-// Stats returns the reactor's counters.
-func (r *Reactor) Stats() Stats {
-	s := Stats{
-		Descriptors: r.poll.slots.count(),
-		Waiting:     r.waiting(),
-		Batches:     r.n.batches.Load(),
-		Ops:         r.n.ops.Load(),
-		Inline:      r.n.inline.Load(),
-		Direct:      r.n.direct.Load(),
-		Polls:       r.poll.polls.Load(),
-		Events:      r.poll.reported.Load(),
-		Parks:       r.n.parks.Load(),
-		Leads:       r.n.leads.Load(),
-		Loops:       r.n.loops.Load(),
-		Buffers:     r.submitter.bufs.Stats(),
-	}
-	s.Engine, s.Stats = r.submitter.stats()
-	return s
-}
 
 // Close closes every descriptor registered with the reactor, waits until nobody
 // works for it any more and frees what it holds. A second Close returns ErrClosed.

@@ -60,6 +60,7 @@ func (fd *FD) SendFile(src int, limit int64) (written int64, handled bool, err e
 				return os.NewSyscallError("sendfile", serr)
 			}
 			written += int64(n)
+			fd.CountWritten(int64(n))
 			if n == 0 {
 				return nil
 			}

@@ -111,7 +111,7 @@ func TestBreakdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	all.provided = false
-	e, err := newURing(8, bufs, all)
+	e, err := newURing(Config{Size: 8, Buffers: bufs}, all)
 	if err != nil {
 		t.Fatal(err)
 	}

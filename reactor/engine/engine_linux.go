@@ -38,6 +38,10 @@ type Config struct {
 	Size    int           // the ring's submission queue has as many entries: a power of two
 	Buffers *bufring.Ring // shared buffers for pooled ops; nil: they answer ENOBUFS
 
+	// Demoted, if not nil, is told of each feature of the ring that is given up at run
+	// time, and of the answer that was the reason.
+	Demoted func(event string, err error)
+
 	// Without names features, as Probe does, that the ring is not to use even if the
 	// kernel has them. AlwaysRing has an op that is alone in its batch go through the
 	// ring, too. Both are for tests.
@@ -76,7 +80,7 @@ func newRing(cfg Config) (e *uring, err error) {
 		return nil, err
 	}
 	err = withLateMemory(func() (err error) {
-		e, err = newURing(cfg.Size, cfg.Buffers, t)
+		e, err = newURing(cfg, t)
 		return err
 	})
 	if err != nil {

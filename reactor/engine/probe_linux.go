@@ -158,11 +158,11 @@ func runProbe() *probed {
 // p.err says why.
 func (p *probed) trialRing() *uring {
 	every := capabilities{submitAll: true, ops: ^opSet(0)}
-	e, err := newURing(8, nil, every)
+	e, err := newURing(Config{Size: 8}, every)
 	p.found(featureSubmitAll, err)
 	if errors.Is(err, unix.EINVAL) {
 		every.submitAll = false
-		e, err = newURing(8, nil, every)
+		e, err = newURing(Config{Size: 8}, every)
 	}
 	p.submitAll = every.submitAll
 	if !p.found(featureRing, err) {

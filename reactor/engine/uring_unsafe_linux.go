@@ -45,7 +45,8 @@ type uring struct {
 	capabilities
 	sys    syscallEngine
 	stats  Stats
-	peeked [1]byte // what demote receives into: no memory on a stack is lent to the kernel
+	report func(event string, err error) // nil: nobody wants to know
+	peeked [1]byte                       // what demote receives into: no memory on a stack is lent to the kernel
 
 	sqTail, sqFlags *uint32
 	sqMask          uint32
@@ -59,15 +60,16 @@ type uring struct {
 	alwaysRing bool
 }
 
-// newURing sets up a ring for batches of up to size ops, a power of two, that
-// uses the features in t. It registers bufs, if it is not nil, where the kernel
+// newURing sets up a ring for batches of up to cfg.Size ops, a power of two, that
+// uses the features in t. It registers cfg.Buffers, if it is not nil, where the kernel
 // can choose from them.
-func newURing(size int, bufs *bufring.Ring, t capabilities) (*uring, error) {
+func newURing(cfg Config, t capabilities) (*uring, error) {
+	bufs := cfg.Buffers
 	var params iouring.IOURingParams
 	if t.submitAll {
 		params.Flags |= iouring.IORING_SETUP_SUBMIT_ALL
 	}
-	fd, err := iouring.IOURingSetup(uint(size), &params)
+	fd, err := iouring.IOURingSetup(uint(cfg.Size), &params)
 	if err != nil {
 		var errno syscall.Errno // which the package wraps under a name of its own
 		if errors.As(err, &errno) {
@@ -75,16 +77,18 @@ func newURing(size int, bufs *bufring.Ring, t capabilities) (*uring, error) {
 		}
 		return nil, os.NewSyscallError("io_uring_setup", err)
 	}
-	e := &uring{fd: fd, capabilities: t, bufs: bufs, alwaysRing: raceBuild, sys: syscallEngine{bufs}}
+	e := &uring{fd: fd, capabilities: t, bufs: bufs, alwaysRing: raceBuild, report: cfg.Demoted, sys: syscallEngine{bufs}}
 	if err := e.mapRings(&params); err != nil {
 		return nil, errjoin.Join(err, e.Close())
 	}
 	if bufs == nil {
 		e.provided = false
 	}
-	if e.provided && bufs.Register(fd, bufferGroup) != nil {
-		e.provided = false
-		e.stats.Demoted++
+	if e.provided {
+		if err := bufs.Register(fd, bufferGroup); err != nil {
+			e.provided = false
+			e.gaveUp(featureProvided, err)
+		}
 	}
 	return e, nil
 }
@@ -315,7 +319,7 @@ func (e *uring) demote(o *Op, res int32) (done bool) {
 		// The kernel keeps its registration until the ring is closed, but is not asked
 		// for a buffer again. Unmapping memory of ours does not fail.
 		_ = e.bufs.Reclaim()
-		e.stats.Demoted++
+		e.gaveUp(featureProvided, syscall.Errno(-res))
 		e.sys.run(o)
 		return true
 	}
@@ -323,13 +327,21 @@ func (e *uring) demote(o *Op, res int32) (done bool) {
 	e.sys.run(o)
 	if o.Result != res {
 		e.ops &^= 1 << o.Kind
-		e.stats.Demoted++
+		e.gaveUp(forms[o.Kind].feature, syscall.Errno(-res))
 		if o.Kind == Recv && e.provided {
 			e.provided = false
 			_ = e.bufs.Reclaim() // as above
 		}
 	}
 	return true
+}
+
+// gaveUp counts and reports a feature that is not used any more.
+func (e *uring) gaveUp(f feature, err error) {
+	e.stats.Demoted++
+	if e.report != nil {
+		e.report("io_uring feature given up: "+features[f].Name, err)
+	}
 }
 
 // fill describes o in sqe. It reports false for an op that it ran on the spot.
