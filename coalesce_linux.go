@@ -30,6 +30,9 @@ func (c *Conn) SetCoalescing(bytes int) error {
 	if bytes != 0 && !validCoalesce(bytes) {
 		return c.setError("", coalescingError(bytes))
 	}
+	if bytes > 0 && c.keepsBoundaries() {
+		return c.setError("", errBoundaries)
+	}
 	err := c.fd.SetCoalescing(bytes)
 	runtime.KeepAlive(c)
 	return c.setError("", err)

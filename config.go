@@ -42,8 +42,9 @@ type Config struct {
 	// write deadline.
 	//
 	// A write buffer pays off where a connection makes many small writes: pipelined
-	// requests, broadcasts. A ListenConfig or Dialer can have its own size. Outside
-	// Linux, a Write never buffers.
+	// requests, broadcasts. A ListenConfig or Dialer can have its own size. A
+	// "unixpacket" connection keeps the boundaries of messages, so it has no write buffer.
+	// Outside Linux, a Write never buffers.
 	Coalesce int
 
 	// Logger, if not nil, is told of the engine and the reason (level Info), and of what

@@ -132,8 +132,7 @@ func (c *portableConn) Writev(bufs [][]byte) (n int64, err error) {
 	return n, err
 }
 
-// Buffered returns the number of bytes that were written and that the kernel has yet to
-// take. Outside Linux, nothing is buffered, so Buffered returns 0.
+// Buffered returns the number of bytes in the write buffer, see [Config].Coalesce. Outside Linux, nothing is buffered, so Buffered returns 0.
 func (c *portableConn) Buffered() int { return 0 }
 
 // Flush waits until the kernel has taken everything that was written. Outside Linux,
@@ -156,6 +155,9 @@ func (c *portableConn) SetCoalescing(bytes int) error {
 	return c.call(callControl, "set", func() error {
 		if bytes != 0 && !validCoalesce(bytes) {
 			return c.opError("set", coalescingError(bytes))
+		}
+		if bytes > 0 && c.network == "unixpacket" {
+			return c.opError("set", errBoundaries)
 		}
 		rc, err := c.std.SyscallConn()
 		if err != nil {

@@ -27,6 +27,7 @@ type Conn struct {
 	net          string
 	laddr, raddr net.Addr
 	traced       bool // Config.Trace
+	dialled      bool
 	cleanup      runtime.Cleanup
 }
 
@@ -38,7 +39,7 @@ func newConn(p *Poller, sysfd int, tcp bool, network string, laddr, raddr net.Ad
 	if err != nil {
 		return nil, err
 	}
-	if buffer > 0 {
+	if buffer > 0 && network != "unixpacket" { // see keepsBoundaries
 		// Nothing is buffered yet, so this fails only if the Poller is closed. Then every
 		// other call fails, too.
 		_ = fd.SetCoalescing(buffer)
@@ -56,6 +57,9 @@ type orphan struct {
 
 // close closes the connection. Nobody is left to receive its error.
 func (o orphan) close() { _ = o.fd.CloseThen(o.poller.release) }
+
+// keepsBoundaries reports whether c is a connection of messages, which do not merge.
+func (c *Conn) keepsBoundaries() bool { return c.net == "unixpacket" }
 
 func (c *Conn) ok() bool { return c != nil && c.fd != nil }
 
@@ -87,10 +91,10 @@ func (c *Conn) Unread() int {
 	return n
 }
 
-// Buffered returns the number of bytes that were written and that the kernel has yet to
-// take, see [Config].Coalesce. A Write waits if they and its own bytes exceed the size
-// of the write buffer. A broadcaster, which must not wait, can compare the two and drop
-// a slow connection.
+// Buffered returns the number of bytes in the write buffer, see [Config].Coalesce: bytes
+// that were written and have yet to leave. A Write waits if these and its own bytes exceed
+// the size of the write buffer. A broadcaster, which must not wait, can check that first
+// and drop a slow connection.
 func (c *Conn) Buffered() int {
 	if !c.ok() {
 		return 0

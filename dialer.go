@@ -8,9 +8,9 @@ import (
 )
 
 // Dial connects to the address on the named network, like net.Dial. The network must
-// be "tcp", "tcp4", "tcp6" or "unix". Dial returns a *Conn on the default Poller. If
-// the environment asks for EngineNet, Dial returns package net's own connection. Its
-// errors are *net.OpError.
+// be "tcp", "tcp4", "tcp6", "unix" or "unixpacket". Dial returns a *Conn on the default
+// Poller. If the environment asks for EngineNet, Dial returns package net's own
+// connection. Its errors are *net.OpError.
 func Dial(network, address string) (net.Conn, error) {
 	var d Dialer
 	return d.Dial(network, address)

@@ -48,6 +48,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	// rarely loses: its Write returns before the answer can arrive. Direct writes do the
 	// same.
 	c.fd.SetDirectWrites()
+	c.dialled = true
 	p.n.dialled.Add(1)
 	placed = true
 	return c, nil

@@ -15,6 +15,9 @@ var ErrUnread = errors.New("netring: the connection holds bytes received ahead; 
 // errNotTCP is Detach's error for a unix connection.
 var errNotTCP = errors.New("netring: Detach needs a TCP connection; use File for a unix connection")
 
+// errBoundaries is SetCoalescing's error for a connection of messages.
+var errBoundaries = errors.New("netring: SetCoalescing: a unixpacket connection keeps the boundaries of messages, so its writes do not merge; use 0")
+
 // errNilPoller is the error of a call through the zero Poller.
 var errNilPoller = errors.New("netring: the Poller is the zero value; make a Poller with NewPoller")
 

@@ -314,12 +314,12 @@ func TestErrorsName(t *testing.T) {
 			}
 		})
 	}
-	for _, network := range []string{"unixpacket", "udp", "ip4:icmp"} {
+	for _, network := range []string{"unixgram", "udp", "ip4:icmp"} {
 		_, lerr := Listen(network, "127.0.0.1:0")
 		_, derr := Dial(network, "127.0.0.1:1")
 		for _, err := range []error{lerr, derr} {
 			var unknown net.UnknownNetworkError
-			if !errors.As(err, &unknown) || string(unknown) != network || !strings.Contains(err.Error(), `["tcp" "tcp4" "tcp6" "unix"]`) {
+			if !errors.As(err, &unknown) || string(unknown) != network || !strings.Contains(err.Error(), `["tcp" "tcp4" "tcp6" "unix" "unixpacket"]`) {
 				t.Errorf("%s: %v", network, err)
 			}
 		}

@@ -8,8 +8,8 @@ import (
 )
 
 // Listen is net.Listen on io_uring: it announces on the local network address.
-// The network must be "tcp", "tcp4", "tcp6" or "unix". Listen returns a *Listener on
-// the default Poller, which accepts *Conns. If the environment asks for EngineNet,
+// The network must be "tcp", "tcp4", "tcp6", "unix" or "unixpacket". Listen returns a
+// *Listener on the default Poller, which accepts *Conns. If the environment asks for EngineNet,
 // Listen returns package net's own listener. Its errors are *net.OpError.
 func Listen(network, address string) (net.Listener, error) {
 	var lc ListenConfig

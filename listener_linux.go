@@ -80,6 +80,9 @@ func (o orphanListener) close() error {
 	return errjoin.Join(err, o.poller.release())
 }
 
+// setNetwork sets the name of the network in errors, before anybody knows l.
+func (l *Listener) setNetwork(network string) { l.net = network }
+
 func (l *Listener) ok() bool { return l != nil && l.fd != nil }
 
 // Accept implements net.Listener. It waits for the next connection, which is a
@@ -141,7 +144,11 @@ func (l *Listener) adopt(a reactor.Accepted) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newConn(p, a.Sysfd, tcp, l.net, laddr, netAddr(a.Peer), l.buffer)
+	raddr := netAddr(a.Peer)
+	if ua, ok := raddr.(*net.UnixAddr); ok {
+		ua.Net = l.addr.Network() // "unix" or "unixpacket"
+	}
+	c, err := newConn(p, a.Sysfd, tcp, l.net, laddr, raddr, l.buffer)
 	if err != nil {
 		return nil, errjoin.Join(err, p.release())
 	}

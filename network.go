@@ -8,7 +8,7 @@ import (
 )
 
 // networks are the networks that netring serves.
-var networks = []string{"tcp", "tcp4", "tcp6", "unix"}
+var networks = []string{"tcp", "tcp4", "tcp6", "unix", "unixpacket"}
 
 // networkError returns why netring does not serve a network, nil if netring does.
 func networkError(network string) error {
@@ -16,10 +16,10 @@ func networkError(network string) error {
 	switch {
 	case slices.Contains(networks, network):
 		return nil
-	case slices.Contains([]string{"udp", "udp4", "udp6", "ip", "ip4", "ip6", "unixgram", "unixpacket"}, name):
+	case slices.Contains([]string{"udp", "udp4", "udp6", "ip", "ip4", "ip6", "unixgram"}, name):
 		return unservedNetwork{net.UnknownNetworkError(network)}
 	}
-	return net.UnknownNetworkError(network) // package net does not know the network either
+	return unknownNetwork{net.UnknownNetworkError(network)} // to package net, too
 }
 
 // unservedNetwork is the error for a network that only package net serves.
@@ -28,6 +28,16 @@ type unservedNetwork struct{ net.UnknownNetworkError }
 func (e unservedNetwork) Error() string {
 	return fmt.Sprintf("netring: network %q is not served; use one of %q, or package net", string(e.UnknownNetworkError), networks)
 }
+
+// unknownNetwork is the error for a network that nobody knows.
+type unknownNetwork struct{ net.UnknownNetworkError }
+
+func (e unknownNetwork) Error() string {
+	return fmt.Sprintf("unknown network %s; netring knows %q", string(e.UnknownNetworkError), networks)
+}
+
+// Unwrap lets errors.As find package net's error.
+func (e unknownNetwork) Unwrap() error { return e.UnknownNetworkError }
 
 // Unwrap lets errors.As find package net's error.
 func (e unservedNetwork) Unwrap() error { return e.UnknownNetworkError }

@@ -196,16 +196,7 @@ func TestDefaultStats(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
 			t.Setenv(EngineEnv, engine.String())
-			unused := func() Stats {
-				t.Helper()
-				within(t, "the end of the default Poller", func() {
-					for DefaultStats().Reactors != 0 {
-						time.Sleep(time.Millisecond)
-					}
-				})
-				return DefaultStats()
-			}
-			before := unused()
+			before := awaitUnused(t)
 			l, err := Listen("tcp", "127.0.0.1:0")
 			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 				t.Skipf("io_uring is refused here: %v", err)
@@ -223,13 +214,24 @@ func TestDefaultStats(t *testing.T) {
 			consistent(t, s)
 			must(t, c.Close())
 			must(t, l.Close())
-			after := unused()
+			after := awaitUnused(t)
 			consistent(t, after)
 			if after.Accepted != before.Accepted+1 || after.BytesOut != before.BytesOut+5 || after.Closed != before.Closed+1 || after.Engine != EngineAuto || after.Descriptors != 0 || after.ReadBuffers.Buffers != 0 {
 				t.Errorf("afterwards: %+v", after)
 			}
 		})
 	}
+}
+
+// awaitUnused waits for the end of the default Poller and returns the DefaultStats.
+func awaitUnused(t testing.TB) Stats {
+	t.Helper()
+	within(t, "the end of the default Poller", func() {
+		for DefaultStats().Engine != EngineAuto {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	return DefaultStats()
 }
 
 // logged is a slog.Handler's output, for other goroutines.
@@ -366,13 +368,27 @@ func TestBuffered(t *testing.T) {
 			s := &stack{poller: newPoller(t, Config{Engine: engine, Coalesce: size})}
 			server, client := s.pair(t)
 			c := server.(*Conn)
-			must(t, c.SetWriteDeadline(time.Now().Add(20*time.Second)))
 			written := 0
-			for c.Buffered()+message <= size {
-				n, err := c.Write(make([]byte, message))
-				must(t, err) // it must not have to wait
-				written += n
+			fill := func() {
+				t.Helper()
+				must(t, c.SetWriteDeadline(time.Now().Add(5*time.Second))) // no Write has to wait
+				for c.Buffered()+message <= size {
+					n, err := c.Write(make([]byte, message))
+					must(t, err)
+					written += n
+				}
 			}
+			for full := false; !full; { // the socket: nobody reads
+				fill()
+				must(t, c.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
+				err := c.Flush()
+				full = errors.Is(err, os.ErrDeadlineExceeded)
+				if err != nil && !full {
+					t.Fatal(err)
+				}
+			}
+			fill()
+			must(t, c.SetWriteDeadline(time.Time{}))
 			if n := c.Buffered(); n > size || n+message <= size {
 				t.Errorf("%d bytes are buffered of %d", n, size)
 			}

@@ -117,6 +117,9 @@ func streamNetwork(v any, s syscall.Conn) (network string, err error) {
 	default:
 		return "", wrongSocketError(v, "is of another address family than IP and unix", "package net")
 	}
+	if domain == unix.AF_UNIX && typ == unix.SOCK_SEQPACKET {
+		return "unixpacket", nil
+	}
 	if typ != unix.SOCK_STREAM {
 		return network, wrongSocketError(v, "is not a stream socket", "package net")
 	}

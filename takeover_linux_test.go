@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -146,9 +145,6 @@ func TestWrapRefuses(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	packets, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unixpacket"})
-	must(t, err)
-	defer packets.Close()
 	closed := listenStd(t, "tcp")
 	must(t, closed.Close())
 	client := dialStd(t, inner.Addr())
@@ -166,7 +162,6 @@ func TestWrapRefuses(t *testing.T) {
 		{"connection as listener", func() error { _, err := lc.Wrap(connAsListener{client.(*net.TCPConn)}); return err }, "does not listen; use WrapConn for a connection"},
 		{"listener as connection", func() error { _, err := d.WrapConn(listenerAsConn{TCPListener: inner.(*net.TCPListener)}); return err }, "getpeername"},
 		{"UDP", func() error { _, err := d.WrapConn(udp.(net.Conn)); return err }, "is not a stream socket; use package net"},
-		{"unixpacket", func() error { _, err := lc.Wrap(packets); return err }, "is not a stream socket; use package net"},
 		{"closed listener", func() error { _, err := lc.Wrap(closed); return err }, "use of closed network connection"},
 		{"write buffer", func() error { lc := ListenConfig{Poller: p, Coalesce: 1}; _, err := lc.Wrap(inner); return err }, "ListenConfig.Coalesce is 1"},
 		{"closed Poller", func() error {

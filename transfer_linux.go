@@ -63,6 +63,9 @@ func (c *Conn) readFrom(r io.Reader) (int64, error) {
 // limit is negative. If handled is false and err is nil, moveFrom has sent n bytes and
 // the caller must copy the rest.
 func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err error) {
+	if c.keepsBoundaries() {
+		return 0, false, nil
+	}
 	if src := sourceOf(r); src != nil {
 		n, handled, read, err := spliceBetween(src, c, limit, c.fd.Writing)
 		return n, handled, c.copyError(src, read, err)
@@ -113,8 +116,11 @@ type source interface {
 func sourceOf(r io.Reader) source {
 	switch r := r.(type) {
 	case *Conn:
-		return ringSource{r}
+		return sourceOf(ringSource{r})
 	case ringSource:
+		if r.c.ok() && r.c.keepsBoundaries() {
+			return nil
+		}
 		return r
 	case *net.TCPConn:
 		return stdSource{r}
@@ -236,7 +242,7 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 
 func (c *Conn) writeTo(w io.Writer) (n int64, err error) {
 	src := ringSource{c}
-	if std := stdStream(w); std != nil {
+	if std := stdStream(w); std != nil && !c.keepsBoundaries() {
 		rc, err := std.SyscallConn()
 		if err != nil {
 			return 0, err

@@ -70,14 +70,14 @@ func (fd *FD) Coalescing() int {
 	return fd.co.limit
 }
 
-// Buffered returns how many bytes of coalesced writes the kernel has yet to take.
+// Buffered returns how many bytes the buffer of coalesced writes holds.
 func (fd *FD) Buffered() int {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if fd.co == nil {
 		return 0
 	}
-	return len(fd.co.buf) + len(fd.co.op.Buf)
+	return len(fd.co.buf) + len(fd.co.out)
 }
 
 // Flush waits until the kernel has taken everything written. Its errors are
