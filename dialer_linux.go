@@ -77,7 +77,7 @@ func takeOverConn(p *Poller, network string, sc net.Conn, buffer int) (_ *Conn, 
 	}
 	c, err := newConn(p, sysfd, tcp, network, sc.LocalAddr(), sc.RemoteAddr(), buffer)
 	if err != nil {
-		return nil, err
+		return nil, placeError(err)
 	}
 	placed = true
 	if err := sc.Close(); err != nil {

@@ -24,6 +24,15 @@ func wrapErrno(call string, err error) error {
 	return err
 }
 
+// placeError replaces a reactor's ErrClosed by errPollerClosed: a reactor is closed with
+// its Poller, and the connection or listener that found no place was open.
+func placeError(err error) error {
+	if err == reactor.ErrClosed {
+		return errPollerClosed
+	}
+	return err
+}
+
 // opError wraps an error of an operation on c. It returns nil and io.EOF unchanged.
 func (c *Conn) opError(op, call string, err error) error {
 	if err == nil || err == io.EOF {

@@ -67,7 +67,7 @@ func takeOver(p *Poller, sl net.Listener, lc *ListenConfig) (_ *Listener, err er
 		l.fixedLocal = true
 	}
 	if l.fd, err = p.acceptor.NewListener(sysfd); err != nil {
-		return nil, err
+		return nil, placeError(err)
 	}
 	if ul, ok := sl.(unlinker); ok { // also a type that embeds *net.UnixListener
 		if name := l.addr.String(); name != "" && name[0] != '@' {

@@ -9,8 +9,11 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/netring-go/netring/internal/errjoin"
 	"github.com/netring-go/netring/reactor"
+	"github.com/netring-go/netring/reactor/engine"
 )
 
 // Poller is a set of reactors that serve listeners and connections. Most programs need
@@ -126,10 +129,17 @@ func (p *Poller) report(event string, err error) {
 	}
 }
 
-// withRemedy adds to an error, if the cause is a lack of descriptors, what to do.
+// withRemedy adds what to do to an error of making a reactor.
 func withRemedy(err error) error {
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return fmt.Errorf("%w; a reactor needs up to 2 descriptors, so raise the limit of open files (RLIMIT_NOFILE, ulimit -n)", err)
+	var unavailable *engine.Unavailable
+	switch {
+	case errors.As(err, &unavailable): // and EngineAuto was not asked for
+		return fmt.Errorf("%w; or use EngineAuto, also with %s=auto: without io_uring, it runs the batches as system calls", err, EngineEnv)
+	case errors.Is(err, syscall.EMFILE):
+		return fmt.Errorf("%w; a reactor needs up to 2 descriptors, and the limit of open files, RLIMIT_NOFILE, is %s: "+
+			"raise it, for example with ulimit -n", err, rlimit(unix.RLIMIT_NOFILE))
+	case errors.Is(err, syscall.ENFILE):
+		return fmt.Errorf("%w; the system's limit of open files is reached: raise the sysctl fs.file-max", err)
 	}
 	return err
 }

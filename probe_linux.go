@@ -3,8 +3,6 @@ package netring
 import (
 	"cmp"
 	"fmt"
-	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -60,20 +58,13 @@ func kernelRelease() string {
 }
 
 func limits() Limits {
-	l := Limits{
+	return Limits{
 		OpenFiles:       rlimit(unix.RLIMIT_NOFILE),
 		LockedMemory:    rlimit(unix.RLIMIT_MEMLOCK),
 		IOUringDisabled: engine.Sysctl("io_uring_disabled"),
 		IOUringGroup:    engine.Sysctl("io_uring_group"),
+		Seccomp:         engine.SeccompMode(),
 	}
-	if status, err := os.ReadFile("/proc/self/status"); err == nil {
-		for line := range strings.Lines(string(status)) {
-			if mode, ok := strings.CutPrefix(line, "Seccomp:"); ok {
-				l.Seccomp = map[string]string{"0": "off", "1": "strict", "2": "filter"}[strings.TrimSpace(mode)]
-			}
-		}
-	}
-	return l
 }
 
 // rlimit returns a resource limit as "soft/hard", "" if the limit is unknown.

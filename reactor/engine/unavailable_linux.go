@@ -3,8 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,41 +25,32 @@ func (u *Unavailable) Error() string {
 func (u *Unavailable) remedy() string {
 	switch {
 	case errors.Is(u.Err, unix.EPERM) || errors.Is(u.Err, unix.EACCES):
-		switch setting := Sysctl("io_uring_disabled"); setting {
-		case "1":
-			return "kernel.io_uring_disabled is 1: set it to 0, or run as a member of the group kernel.io_uring_group"
-		case "2":
-			return "kernel.io_uring_disabled is 2: set it to 0"
-		}
-		return "a seccomp profile or a security module forbids it: allow io_uring_setup, io_uring_enter and io_uring_register, see docs/containers.md"
+		return findRestrictions().remedy(u.Err)
 	case errors.Is(u.Err, unix.ENOSYS):
 		return "the kernel was built without it or is older than Linux 5.6, or a sandbox hides it"
 	case errors.Is(u.Err, unix.ENOMEM):
-		return "each reactor's ring locks 8 KiB or more, which Linux before 5.12 and since 6.14 counts against RLIMIT_MEMLOCK" + memlock() + ": raise that limit, see docs/containers.md"
-	case errors.Is(u.Err, unix.EMFILE), errors.Is(u.Err, unix.ENFILE):
-		return "the limit of open files is reached: raise RLIMIT_NOFILE"
+		return lackOfMemory()
+	case errors.Is(u.Err, unix.EMFILE):
+		return "the limit of open files is reached: raise RLIMIT_NOFILE, for example with ulimit -n"
+	case errors.Is(u.Err, unix.ENFILE):
+		return "the system's limit of open files is reached: raise the sysctl fs.file-max"
 	case errors.Is(u.Err, errors.ErrUnsupported):
 		return "it needs Linux 5.6"
 	}
 	return ""
 }
 
-// memlock says what the limit is.
-func memlock() string {
+// lackOfMemory says which limit a ring may have met.
+func lackOfMemory() string {
 	var l unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l) != nil || l.Cur == unix.RLIM_INFINITY {
-		return ""
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l) != nil {
+		return "the memory of a ring is missing: raise RLIMIT_MEMLOCK, see docs/containers.md"
 	}
-	return fmt.Sprintf(", now %d KiB for all processes of the user", l.Cur>>10)
-}
-
-// Sysctl reads one of the kernel's settings, "" where there is none.
-func Sysctl(name string) string {
-	b, err := os.ReadFile("/proc/sys/kernel/" + name)
-	if err != nil {
-		return ""
+	if l.Cur == unix.RLIM_INFINITY {
+		return "the kernel or the process's cgroup is short of memory, because RLIMIT_MEMLOCK is unlimited: raise the cgroup's limit"
 	}
-	return strings.TrimSpace(string(b))
+	return fmt.Sprintf("each reactor's ring locks 8 KiB or more, which Linux before 5.12 and since 6.14 counts against RLIMIT_MEMLOCK, "+
+		"now %d KiB for all processes of the user: raise that limit, see docs/containers.md", l.Cur>>10)
 }
 
 // conclusive reports whether a later probe ends with err, too. What the kernel lacks
