@@ -8,180 +8,180 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/netring-go/netring"
 )
 
-// The load: each connection sends a message and waits for its echo, again and again.
-const (
-	messageSize = 128
-	connections = 32
-)
-
-// loadEnv in the environment makes this program the load generator. Its value is an
-// address and a duration, separated by a comma.
-const loadEnv = "NETRING_DOCTOR_LOAD"
-
-// measurement is the result of one engine.
+// measurement compares the engines by serving echo.
 type measurement struct {
-	Engine    netring.Engine `json:"engine"`
-	Rate      float64        `json:"messages_per_second"`
-	CPU       float64        `json:"cpu_us_per_message"` // of the server process; 0: unknown
-	RateRatio float64        `json:"rate_ratio"`         // the median of the rounds' ratios to net
-	CPURatio  float64        `json:"cpu_ratio"`
+	MessageSize int             `json:"message_bytes"`
+	Connections int             `json:"connections"`
+	Rounds      int             `json:"rounds"`
+	Turn        time.Duration   `json:"turn_ns"`
+	Engines     []*engineRounds `json:"engines"`
+	Comparisons []comparison    `json:"comparisons"`
 }
 
-// measure serves echo with net and with each available engine, in turns of random
-// order. A child process makes the load.
-func measure(report *netring.Report, rounds int, turn time.Duration) (ms []measurement, err error) {
-	kinds := []netring.Engine{netring.EngineNet}
-	switch report.Engine {
-	case netring.EngineURing:
-		kinds = append(kinds, netring.EngineSyscall, netring.EngineURing)
-	case netring.EngineSyscall:
-		kinds = append(kinds, netring.EngineSyscall)
+// engineRounds are an engine's figures, one for each round.
+type engineRounds struct {
+	Engine netring.Engine `json:"engine"`
+	Rate   []float64      `json:"messages_per_second"`
+	CPU    []float64      `json:"cpu_us_per_message,omitempty"` // of the server process; nil: unknown
+}
+
+// server serves one engine's turns.
+type server struct {
+	engine netring.Engine
+	listen func() (net.Listener, error)
+	stats  func() netring.Stats // nil for package net
+	close  func() error
+}
+
+// measure serves echo with package net and with each engine up to running, the engine of
+// the default Poller, in turns of random order. A child process makes the load. The
+// caller keeps the default Poller in use.
+func measure(running netring.Engine, rounds int, turn time.Duration) (m *measurement, err error) {
+	servers, err := newServers(running)
+	if err != nil {
+		return nil, err
 	}
-	// The environment must not choose the engine: measure compares all of them.
+	defer func() {
+		for _, s := range servers {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	m = &measurement{MessageSize: messageSize, Connections: connections, Rounds: rounds, Turn: turn}
+	for _, s := range servers {
+		m.Engines = append(m.Engines, &engineRounds{Engine: s.engine})
+	}
+	for range rounds {
+		for _, i := range rand.Perm(len(servers)) {
+			rate, cpu, err := servers[i].serve(turn)
+			if err != nil {
+				return nil, fmt.Errorf("measure %v: %w", servers[i].engine, err)
+			}
+			e := m.Engines[i]
+			e.Rate = append(e.Rate, rate)
+			if cpu > 0 {
+				e.CPU = append(e.CPU, cpu)
+			}
+		}
+	}
+	m.compare()
+	return m, nil
+}
+
+// compare fills in the comparisons: each engine with those before it.
+func (m *measurement) compare() {
+	for i, e := range m.Engines {
+		for _, against := range m.Engines[:i] {
+			c := comparison{Engine: e.Engine, Against: against.Engine, Rate: compare(e.Rate, against.Rate)}
+			if len(e.CPU) == len(e.Rate) && len(against.CPU) == len(e.Rate) {
+				c.CPU = new(figure)
+				*c.CPU = compare(e.CPU, against.CPU)
+			}
+			m.Comparisons = append(m.Comparisons, c)
+		}
+	}
+}
+
+// find returns the comparison of two engines, nil if there is none.
+func (m *measurement) find(engine, against netring.Engine) *comparison {
+	if m == nil {
+		return nil
+	}
+	i := slices.IndexFunc(m.Comparisons, func(c comparison) bool { return c.Engine == engine && c.Against == against })
+	if i < 0 {
+		return nil
+	}
+	return &m.Comparisons[i]
+}
+
+// newServers returns a server for package net and for each engine up to running. The
+// last one is the default Poller: what programs run is what is measured.
+func newServers(running netring.Engine) (servers []*server, err error) {
+	servers = []*server{{
+		engine: netring.EngineNet,
+		listen: func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
+		close:  func() error { return nil },
+	}}
+	if running == netring.EngineURing {
+		s, err := newSyscallServer()
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+	}
+	return append(servers, &server{
+		engine: running,
+		listen: func() (net.Listener, error) { return netring.Listen("tcp", "127.0.0.1:0") },
+		stats:  netring.DefaultStats,
+		close:  func() error { return nil },
+	}), nil
+}
+
+// newSyscallServer returns a server with a Poller of its own, whatever the environment
+// asks for.
+func newSyscallServer() (_ *server, err error) {
 	if v, ok := os.LookupEnv(netring.EngineEnv); ok {
 		if err := os.Unsetenv(netring.EngineEnv); err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, os.Setenv(netring.EngineEnv, v)) }()
 	}
-	rates, cpus := make([][]float64, len(kinds)), make([][]float64, len(kinds))
-	for range rounds {
-		for _, i := range rand.Perm(len(kinds)) {
-			rate, cpu, err := serveTurn(kinds[i], turn)
-			if err != nil {
-				return nil, fmt.Errorf("measure %v: %w", kinds[i], err)
-			}
-			rates[i], cpus[i] = append(rates[i], rate), append(cpus[i], cpu)
-		}
+	p, err := netring.NewPoller(netring.Config{Engine: netring.EngineSyscall})
+	if err != nil {
+		return nil, err
 	}
-	for i, kind := range kinds {
-		ms = append(ms, measurement{kind, median(rates[i]), median(cpus[i]), median(ratios(rates[i], rates[0])), median(ratios(cpus[i], cpus[0]))})
-	}
-	return ms, nil
+	lc := netring.ListenConfig{Poller: p}
+	return &server{
+		engine: netring.EngineSyscall,
+		listen: func() (net.Listener, error) { return lc.Listen(context.Background(), "tcp", "127.0.0.1:0") },
+		stats:  p.Stats,
+		close:  p.Close,
+	}, nil
 }
 
-// serveTurn serves one turn and returns messages per second and the CPU time of
-// this process per message, in microseconds.
-func serveTurn(engine netring.Engine, turn time.Duration) (rate, cpu float64, err error) {
-	p, err := netring.NewPoller(netring.Config{Engine: engine})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	lc := netring.ListenConfig{Poller: p}
-	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+// serve serves one turn and returns messages per second and the CPU time of this process
+// per message, in microseconds. It fails if another engine than s.engine has served.
+func (s *server) serve(turn time.Duration) (rate, cpu float64, err error) {
+	ln, err := s.listen()
 	if err != nil {
 		return 0, 0, err
 	}
 	var served sync.WaitGroup
-	served.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return // the listener was closed
-			}
-			served.Go(func() {
-				defer c.Close()
-				// The copy ends when the load generator closes the connection, perhaps in the
-				// middle of a message.
-				_, _ = io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{c}, make([]byte, 4096))
-			})
+	served.Go(func() { acceptAll(ln, &served) })
+	before := processTime()
+	n, took, err := startLoad(ln.Addr(), turn)
+	used := processTime() - before
+	if s.stats != nil {
+		if st := s.stats(); st.Engine != s.engine {
+			err = errors.Join(err, fmt.Errorf("the engine %v served instead of %v: %s", st.Engine, s.engine, st.EngineReason))
 		}
-	})
-	defer served.Wait()
-	defer func() { err = errors.Join(err, ln.Close()) }()
-	exe, err := os.Executable()
+	}
+	err = errors.Join(err, ln.Close())
+	served.Wait()
 	if err != nil {
 		return 0, 0, err
 	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s,%v", loadEnv, ln.Addr(), turn))
-	cmd.Stderr = os.Stderr
-	before := processTime()
-	out, err := cmd.Output()
-	if err != nil {
-		return 0, 0, fmt.Errorf("run the load generator: %w", err)
-	}
-	after := processTime()
-	n, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-	if err != nil || n == 0 {
-		return 0, 0, fmt.Errorf("the load generator printed %q instead of a number of messages; use a longer turn, see -d", out)
-	}
-	return n / turn.Seconds(), float64((after - before).Nanoseconds()) / 1e3 / n, nil
+	return float64(n) / took.Seconds(), float64(used.Nanoseconds()) / 1e3 / float64(n), nil
 }
 
-// runLoad is the load generator: it writes to out the number of messages that came
-// back.
-func runLoad(job string, out io.Writer) error {
-	addr, d, ok := strings.Cut(job, ",")
-	turn, err := time.ParseDuration(d)
-	if !ok || err != nil {
-		return fmt.Errorf("%s is %q; use an address and a duration, such as 127.0.0.1:80,1s", loadEnv, job)
-	}
-	var total atomic.Int64
-	errs := make(chan error, connections)
-	end := time.Now().Add(turn)
-	for range connections {
-		go func() { errs <- ping(addr, end, &total) }()
-	}
-	for range connections {
-		err = errors.Join(err, <-errs)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(out, total.Load())
-	return err
-}
-
-// ping sends messages until end, and waits for the echo of each. It counts the echoes in
-// total.
-func ping(addr string, end time.Time, total *atomic.Int64) error {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	// An engine that hangs must not make the doctor hang.
-	if err := c.SetDeadline(end.Add(10 * time.Second)); err != nil {
-		return err
-	}
-	msg := make([]byte, messageSize)
-	for time.Now().Before(end) {
-		if _, err := c.Write(msg); err != nil {
-			return err
+// acceptAll echoes on each connection of ln until ln is closed.
+func acceptAll(ln net.Listener, served *sync.WaitGroup) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return // ln was closed; a client that is not served fails by itself
 		}
-		if _, err := io.ReadFull(c, msg); err != nil {
-			return err
-		}
-		total.Add(1)
+		served.Go(func() {
+			defer c.Close()
+			// The copy ends when the load generator closes the connection, perhaps in the
+			// middle of a message.
+			_, _ = io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{c}, make([]byte, 4096))
+		})
 	}
-	return nil
-}
-
-func ratios(a, b []float64) []float64 {
-	r := make([]float64, len(a))
-	for i := range a {
-		if b[i] != 0 {
-			r[i] = a[i] / b[i]
-		}
-	}
-	return r
-}
-
-func median(vs []float64) float64 {
-	vs = slices.Sorted(slices.Values(vs))
-	n := len(vs)
-	return (vs[(n-1)/2] + vs[n/2]) / 2
 }
