@@ -1,18 +1,22 @@
 package netring
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 // awaitWaiting waits until n calls of p wait.
@@ -147,8 +151,8 @@ func TestRow23NoGoroutineWithoutACall(t *testing.T) {
 	})
 }
 
-// Importing the package opens and starts nothing: a process without free descriptors
-// can import it.
+// Importing the package opens and starts nothing. A process without free descriptors can
+// import it, too.
 func TestImportStartsNothing(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "importer")
 	build := exec.Command("go", "build", "-o", bin, "./internal/importer")
@@ -158,6 +162,32 @@ func TestImportStartsNothing(t *testing.T) {
 	}
 	out, err := exec.Command("sh", "-c", "ulimit -n 3; exec "+bin).CombinedOutput()
 	if string(out) != "1 goroutine\n" || err != nil {
-		t.Errorf("%v: %s", err, out)
+		t.Errorf("without free descriptors: %v: %s", err, out)
 	}
+
+	cmd := exec.Command(bin)
+	// Without these settings, the runtime keeps a file of its cgroup open.
+	cmd.Env = append(os.Environ(), "GODEBUG=containermaxprocs=0,updatemaxprocs=0")
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if line != "1 goroutine\n" || err != nil {
+		t.Errorf("%v: %q", err, line)
+	}
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", cmd.Process.Pid))
+	must(t, err)
+	for _, fd := range fds {
+		n, err := strconv.Atoi(fd.Name())
+		must(t, err)
+		// What this process inherited, the child inherits, too.
+		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+		if inherited := err == nil && flags&unix.FD_CLOEXEC == 0; n > 2 && !inherited {
+			t.Errorf("the process has descriptor %d open, want 0, 1 and 2 only", n)
+		}
+	}
+	must(t, stdin.Close())
+	must(t, cmd.Wait())
 }
