@@ -1,0 +1,3 @@
+// Package migrating has the code of docs/migrating.md. So the page's code compiles, and
+// the tests run it.
+package migrating
