@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,10 +10,6 @@ import (
 	"log"
 	"net"
 	"os"
-	"os/signal"
-	"sync"
-	"syscall"
-	"time"
 
 	"github.com/netring-go/netring/examples/internal/listen"
 )
@@ -31,69 +26,18 @@ func main() {
 }
 
 func run(flags *listen.Flags) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-
-	ln, what, done, err := flags.Listen() // netring.Listen("tcp", addr) in your program
+	ln, err := flags.Listen() // netring.Listen("tcp", addr) in your program
 	if err != nil {
 		return err
 	}
-	fmt.Println(what)
-
-	var s server
-	served := make(chan error, 1)
-	go func() { served <- s.serve(ln) }()
-	select {
-	case err = <-served:
-	case <-ctx.Done():
-		err = ln.Close()
-		if serr := <-served; !errors.Is(serr, net.ErrClosed) {
-			err = errors.Join(err, serr)
-		}
-	}
-	stop() // a second signal ends the program at once
-	s.finish(time.Now().Add(time.Second))
-	if err := errors.Join(err, done()); err != nil {
+	host, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
 		return err
 	}
-	fmt.Println("shut down")
-	return nil
+	return flags.Run(&listen.Conns{Handle: echo}, fmt.Sprintf("nc %s %s", host, port), ln)
 }
 
-// server knows its connections, so that finish can end them.
-type server struct {
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	wg    sync.WaitGroup
-}
-
-func (s *server) serve(ln net.Listener) error {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-				time.Sleep(10 * time.Millisecond) // some connections may close meanwhile
-				continue
-			}
-			return err
-		}
-		s.mu.Lock()
-		if s.conns == nil {
-			s.conns = make(map[net.Conn]bool)
-		}
-		s.conns[c] = true
-		s.mu.Unlock()
-		s.wg.Go(func() { s.echo(c) })
-	}
-}
-
-func (s *server) echo(c net.Conn) {
-	defer func() {
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
-		c.Close()
-	}()
+func echo(c net.Conn) {
 	buf := make([]byte, bufferSize)
 	for {
 		n, err := c.Read(buf)
@@ -109,14 +53,4 @@ func (s *server) echo(c net.Conn) {
 			return
 		}
 	}
-}
-
-// finish waits until the connections have ended, or ends them at the deadline.
-func (s *server) finish(deadline time.Time) {
-	s.mu.Lock()
-	for c := range s.conns {
-		c.SetDeadline(deadline)
-	}
-	s.mu.Unlock()
-	s.wg.Wait()
 }

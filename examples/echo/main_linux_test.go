@@ -11,8 +11,8 @@ import (
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 func TestExample(t *testing.T) {
-	exampletest.Run(t, func(t *testing.T, addr string) {
-		c, err := net.Dial("tcp", addr)
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
+		c, err := net.Dial("tcp", e.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}

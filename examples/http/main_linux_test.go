@@ -11,11 +11,11 @@ import (
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 func TestExample(t *testing.T) {
-	exampletest.Run(t, func(t *testing.T, addr string) {
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
 		tr := &http.Transport{}
 		defer tr.CloseIdleConnections()
 		for range 3 {
-			resp, err := (&http.Client{Transport: tr}).Get("http://" + addr + "/")
+			resp, err := (&http.Client{Transport: tr}).Get("http://" + e.Addr + "/")
 			if err != nil {
 				t.Fatal(err)
 			}

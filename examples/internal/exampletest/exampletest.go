@@ -4,8 +4,10 @@ package exampletest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"regexp"
@@ -13,27 +15,35 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/netring-go/netring/internal/leakcheck"
 )
 
 // asExample in the environment makes a test binary run the example.
 const asExample = "NETRING_TEST_RUN_EXAMPLE"
 
-// Main runs the tests, or the example in the processes that Run starts. TestMain calls
-// Main.
-func Main(m *testing.M, example func()) {
-	if os.Getenv(asExample) != "" {
-		example()
-		return
+// timeout bounds how long an example may run.
+const timeout = 2 * time.Minute
+
+// Main runs the tests, or the example in the processes that Start starts. TestMain calls
+// Main. Both must end without leaking goroutines, except those that ignore names.
+func Main(m *testing.M, example func(), ignore ...goleak.Option) {
+	if os.Getenv(asExample) == "" {
+		leakcheck.Main(m)
 	}
-	os.Exit(m.Run())
+	example()
+	if err := goleak.Find(ignore...); err != nil {
+		log.Fatal(err)
+	}
 }
 
-var listening = regexp.MustCompile(`^listening on (\S+) with (netring, engine (\w+)|net\b)`)
-
 // Run runs the example with each listener, engine and signal. For each, it calls use
-// with the example's address, and checks which engine the example reports and that a
-// signal ends the example properly. Run also checks that the example refuses wrong flags.
-func Run(t *testing.T, use func(t *testing.T, addr string)) {
+// with the example, runs the command that the example suggests, and checks which engine
+// the example reports and that a signal ends the example properly. Run also checks that
+// the example refuses wrong flags.
+func Run(t *testing.T, use func(t *testing.T, e *Example)) {
 	for _, tc := range []struct {
 		args []string
 		sig  syscall.Signal
@@ -44,10 +54,11 @@ func Run(t *testing.T, use func(t *testing.T, addr string)) {
 		{[]string{"-listener", "net"}, syscall.SIGTERM},
 	} {
 		t.Run(fmt.Sprint(tc.args), func(t *testing.T) {
-			e := start(t, tc.args)
-			checkEngine(t, tc.args, e.engine)
-			use(t, e.addr)
-			e.stop(t, tc.sig)
+			e := Start(t, Command(t, append(tc.args, "-addr", "127.0.0.1:0")...))
+			checkEngine(t, tc.args, e.Engine)
+			use(t, e)
+			e.try(t)
+			e.Stop(t, tc.sig)
 		})
 	}
 	for _, args := range [][]string{{"-listener", "tcp"}, {"-engine", "fast"}, {"-addr", "nowhere"}} {
@@ -55,59 +66,92 @@ func Run(t *testing.T, use func(t *testing.T, addr string)) {
 	}
 }
 
-// example is a running example.
-type example struct {
+// Example is a running example.
+type Example struct {
+	Addrs  []string // where it listens
+	Addr   string   // the first of Addrs
+	Engine string   // "" with -listener net
+	Try    string   // the command that the example suggests
+
 	cmd    *exec.Cmd
 	out    *bufio.Reader
 	stderr *strings.Builder
-
-	addr   string
-	engine string // "" with -listener net
 }
 
-// command returns the command that runs the example with the given arguments.
-func command(t *testing.T, args ...string) *exec.Cmd {
+// Command returns the command that runs the example with the given arguments.
+func Command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe, args...)
-	cmd.Env = append(os.Environ(), asExample+"=1")
+	// A process with the race detector sleeps for a second before it ends, unless told
+	// otherwise.
+	cmd.Env = append(os.Environ(), asExample+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
 
-// start starts the example and waits until it listens. It skips the test where io_uring
+// Start starts the example and waits until it listens. It skips the test where io_uring
 // is refused.
-func start(t *testing.T, args []string) *example {
+func Start(t *testing.T, cmd *exec.Cmd) *Example {
 	t.Helper()
-	e := &example{cmd: command(t, append(args, "-addr", "127.0.0.1:0")...), stderr: new(strings.Builder)}
-	e.cmd.Stderr = e.stderr
-	out, err := e.cmd.StdoutPipe()
+	e := &Example{cmd: cmd, stderr: new(strings.Builder)}
+	cmd.Stderr = e.stderr
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(30*time.Second, func() { e.cmd.Process.Kill() })
-	t.Cleanup(func() { kill.Stop() })
+	kill := time.AfterFunc(timeout, func() { cmd.Process.Kill() })
+	t.Cleanup(func() {
+		kill.Stop()
+		if cmd.ProcessState == nil { // the test has failed
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+	})
 	e.out = bufio.NewReader(out)
-	line, err := e.out.ReadString('\n')
-	if err != nil {
-		e.cmd.Wait()
-		if strings.Contains(e.stderr.String(), "io_uring is unavailable") &&
-			(strings.Contains(e.stderr.String(), "not permitted") || strings.Contains(e.stderr.String(), "not implemented")) {
+	if err := e.readHead(); err != nil {
+		cmd.Wait()
+		if refused(e.stderr.String()) {
 			t.Skip(e.stderr.String())
 		}
-		t.Fatalf("the example ended: %v, %s", err, e.stderr.String())
+		t.Fatalf("%v; the example writes to stderr: %s", err, e.stderr)
 	}
-	m := listening.FindStringSubmatch(line)
-	if m == nil {
-		t.Fatalf("the example prints %q", line)
-	}
-	e.addr, e.engine = m[1], m[3]
 	return e
+}
+
+// refused reports whether an error of an example says that io_uring is refused here.
+func refused(text string) bool {
+	return strings.Contains(text, "io_uring is unavailable") &&
+		(strings.Contains(text, "not permitted") || strings.Contains(text, "not implemented"))
+}
+
+var listening = regexp.MustCompile(`^listening on (\S+) with (netring, engine (\w+)|net\b)`)
+
+// readHead reads what an example prints when it starts.
+func (e *Example) readHead() error {
+	for {
+		line, err := e.out.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if try, ok := strings.CutPrefix(line, "try: "); ok {
+			if len(e.Addrs) == 0 {
+				return errors.New("the example does not print an address")
+			}
+			e.Addr, e.Try = e.Addrs[0], strings.TrimSuffix(try, "\n")
+			return nil
+		}
+		m := listening.FindStringSubmatch(line)
+		if m == nil {
+			return fmt.Errorf("the example prints %q", line)
+		}
+		e.Addrs, e.Engine = append(e.Addrs, m[1]), m[3]
+	}
 }
 
 // checkEngine checks that the example reports the engine that args or the environment
@@ -126,26 +170,56 @@ func checkEngine(t *testing.T, args []string, engine string) {
 	}
 }
 
-// stop ends the example with a signal and checks how it ends.
-func (e *example) stop(t *testing.T, sig syscall.Signal) {
+// try runs the command that the example suggests, if it is one of curl and curl exists
+// here.
+func (e *Example) try(t *testing.T) {
+	t.Helper()
+	if !strings.HasPrefix(e.Try, "curl ") {
+		return
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Logf("not tried: %s: %v", e.Try, err)
+		return
+	}
+	if out, err := exec.Command("sh", "-c", e.Try).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v: %s", e.Try, err, out)
+	}
+}
+
+// Signal sends a signal to the example.
+func (e *Example) Signal(t *testing.T, sig os.Signal) {
 	t.Helper()
 	if err := e.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Stop ends the example with a signal and checks how it ends. It returns what the example
+// has written to its standard error.
+func (e *Example) Stop(t *testing.T, sig os.Signal) (stderr string) {
+	t.Helper()
+	e.Signal(t, sig)
+	return e.Wait(t)
+}
+
+// Wait is Stop for an example that has got its signal.
+func (e *Example) Wait(t *testing.T) (stderr string) {
+	t.Helper()
 	rest, err := io.ReadAll(e.out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := e.cmd.Wait(); err != nil || string(rest) != "shut down\n" {
-		t.Errorf("the example ended with %v and printed %q, %s", err, rest, e.stderr.String())
+		t.Errorf("the example ended with %v and printed %q, %s", err, rest, e.stderr)
 	}
+	return e.stderr.String()
 }
 
 // checkRefuses checks that the example fails with the given arguments, and names the
 // wrong value.
 func checkRefuses(t *testing.T, args []string) {
 	t.Helper()
-	out, err := command(t, args...).CombinedOutput()
+	out, err := Command(t, args...).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), args[1]) {
 		t.Errorf("%v: %v, the example prints %q", args, err, out)
 	}
