@@ -3,13 +3,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"net"
-	"os"
 
 	"github.com/netring-go/netring/examples/internal/listen"
 )
@@ -34,10 +34,10 @@ func run(flags *listen.Flags) error {
 	if err != nil {
 		return err
 	}
-	return flags.Run(&listen.Conns{Handle: echo}, fmt.Sprintf("nc %s %s", host, port), ln)
+	return flags.Run(listen.NewConns(echo), fmt.Sprintf("nc %s %s", host, port), ln)
 }
 
-func echo(c net.Conn) {
+func echo(_ context.Context, c net.Conn) {
 	buf := make([]byte, bufferSize)
 	for {
 		n, err := c.Read(buf)
@@ -47,7 +47,7 @@ func echo(c net.Conn) {
 			}
 		}
 		if err != nil {
-			if err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
+			if err != io.EOF && !errors.Is(err, net.ErrClosed) {
 				log.Printf("%s: %v", c.RemoteAddr(), err)
 			}
 			return

@@ -13,7 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,16 +74,14 @@ func newClient(t *testing.T) *http.Client {
 
 func TestExample(t *testing.T) {
 	dir, content := makeFile(t)
-	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			e := exampletest.Start(t, exampletest.Command(t, append(args, "-dir", dir, "-addr", "127.0.0.1:0")...))
-			checkRanges(t, "http://"+e.Addr+"/data", content)
-			e.Stop(t, syscall.SIGTERM)
-		})
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
+		checkRanges(t, "http://"+e.Addr+"/data", content)
+	}, "-dir", dir)
+	out, err := exampletest.Command(t, "-dir", dir+"/data").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "no directory") {
+		t.Errorf("with a file instead of a directory: %v, the example prints %q", err, out)
 	}
 }
-
-func TestFlags(t *testing.T) { exampletest.Run(t, func(*testing.T, *exampletest.Example) {}) }
 
 func checkRanges(t *testing.T, url string, content []byte) {
 	c := newClient(t)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,11 +40,11 @@ func Main(m *testing.M, example func(), ignore ...goleak.Option) {
 	}
 }
 
-// Run runs the example with each listener, engine and signal. For each, it calls use
+// Run runs the example with each listener, engine and signal, and with args. It calls use
 // with the example, runs the command that the example suggests, and checks which engine
 // the example reports and that a signal ends the example properly. Run also checks that
 // the example refuses wrong flags.
-func Run(t *testing.T, use func(t *testing.T, e *Example)) {
+func Run(t *testing.T, use func(t *testing.T, e *Example), args ...string) {
 	for _, tc := range []struct {
 		args []string
 		sig  syscall.Signal
@@ -54,7 +55,7 @@ func Run(t *testing.T, use func(t *testing.T, e *Example)) {
 		{[]string{"-listener", "net"}, syscall.SIGTERM},
 	} {
 		t.Run(fmt.Sprint(tc.args), func(t *testing.T) {
-			e := Start(t, Command(t, append(tc.args, "-addr", "127.0.0.1:0")...))
+			e := Start(t, Command(t, slices.Concat(tc.args, args, []string{"-addr", "127.0.0.1:0"})...))
 			checkEngine(t, tc.args, e.Engine)
 			use(t, e)
 			e.try(t)

@@ -9,23 +9,33 @@ import (
 	"time"
 )
 
-// lastWords is how long a connection may live after Shutdown.
+// lastWords is how long a connection may outlive its listener.
 const lastWords = time.Second
 
 // Conns is a Server that runs one goroutine per connection, as servers do with net.
 type Conns struct {
-	// Handle serves a connection until Read or Write fails. Conns closes the connection
-	// when Handle returns.
-	Handle func(net.Conn)
+	handle func(context.Context, net.Conn)
 
-	mu       sync.Mutex
-	lns      []net.Listener
-	conns    map[net.Conn]bool
-	deadline time.Time // of all connections, once Shutdown was called
-	wg       sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc // when the connections must end
+
+	mu     sync.Mutex
+	lns    []net.Listener
+	conns  map[net.Conn]bool
+	closed bool // no more listeners
+	wg     sync.WaitGroup
 }
 
 var _ Server = (*Conns)(nil)
+
+// NewConns returns a Server that calls handle for each connection. Conns closes the
+// connection when handle returns. When handle must return, Conns closes the connection,
+// too, and ends the context.
+func NewConns(handle func(context.Context, net.Conn)) *Conns {
+	s := &Conns{handle: handle, conns: make(map[net.Conn]bool)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
 
 // Serve implements Server.
 func (s *Conns) Serve(ln net.Listener) error {
@@ -45,7 +55,7 @@ func (s *Conns) Serve(ln net.Listener) error {
 		s.add(c)
 		s.wg.Go(func() {
 			defer s.remove(c)
-			s.Handle(c)
+			s.handle(s.ctx, c)
 		})
 	}
 }
@@ -54,7 +64,7 @@ func (s *Conns) Serve(ln net.Listener) error {
 func (s *Conns) begin(ln net.Listener) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.deadline.IsZero() {
+	if s.closed {
 		return net.ErrClosed
 	}
 	s.lns = append(s.lns, ln)
@@ -65,11 +75,10 @@ func (s *Conns) begin(ln net.Listener) error {
 func (s *Conns) add(c net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conns == nil {
-		s.conns = make(map[net.Conn]bool)
-	}
 	s.conns[c] = true
-	c.SetDeadline(s.deadline)
+	if s.ctx.Err() != nil {
+		c.Close()
+	}
 }
 
 func (s *Conns) remove(c net.Conn) {
@@ -81,12 +90,19 @@ func (s *Conns) remove(c net.Conn) {
 
 // Shutdown implements Server. It ends the connections that do not end by themselves.
 func (s *Conns) Shutdown(ctx context.Context) error {
-	err := s.expire()
+	err := s.closeListeners()
 	ended := make(chan struct{})
 	go func() {
 		s.wg.Wait()
 		close(ended)
 	}()
+	patience := time.NewTimer(lastWords)
+	defer patience.Stop()
+	select {
+	case <-ended:
+	case <-patience.C:
+	}
+	s.closeConns()
 	select {
 	case <-ended:
 		return err
@@ -95,21 +111,24 @@ func (s *Conns) Shutdown(ctx context.Context) error {
 	}
 }
 
-// expire closes the listeners and gives all connections a deadline. It does nothing on
-// the second call.
-func (s *Conns) expire() error {
+// closeListeners does nothing on the second call.
+func (s *Conns) closeListeners() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.deadline.IsZero() {
-		return nil
-	}
-	s.deadline = time.Now().Add(lastWords)
-	for c := range s.conns {
-		c.SetDeadline(s.deadline)
-	}
+	s.closed = true
 	var errs []error
 	for _, ln := range s.lns {
 		errs = append(errs, ln.Close())
 	}
+	s.lns = nil
 	return errors.Join(errs...)
+}
+
+func (s *Conns) closeConns() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel()
+	for c := range s.conns {
+		c.Close()
+	}
 }

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/netring-go/netring/examples/internal/exampletest"
+)
+
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
+
+// through runs the example with each engine, as a proxy for the server at to.
+func through(t *testing.T, to string, use func(t *testing.T, addr string)) {
+	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			e := exampletest.Start(t, exampletest.Command(t, append(args, "-to", to, "-addr", "127.0.0.1:0")...))
+			use(t, e.Addr)
+			e.Stop(t, syscall.SIGTERM)
+		})
+	}
+}
+
+// Clients and servers of net/http notice nothing of the proxy.
+func TestExample(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := sha256.New()
+		n, err := io.Copy(h, r.Body)
+		fmt.Fprintf(w, "%d %x %v", n, h.Sum(nil), err)
+	}))
+	defer srv.Close()
+	body := make([]byte, 8<<20)
+	rand.NewChaCha8([32]byte{1}).Read(body)
+	want := fmt.Sprintf("%d %x <nil>", len(body), sha256.Sum256(body))
+
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
+		tr := &http.Transport{}
+		defer tr.CloseIdleConnections()
+		c := &http.Client{Transport: tr, Timeout: 30 * time.Second}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				resp, err := c.Post("http://"+e.Addr+"/", "application/octet-stream", bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer resp.Body.Close()
+				if got, err := io.ReadAll(resp.Body); string(got) != want || err != nil {
+					t.Errorf("the server answers %q, %v, want %q", got, err, want)
+				}
+			})
+		}
+		wg.Wait()
+	}, "-to", srv.Listener.Addr().String())
+	out, err := exampletest.Command(t, "-to", "nowhere").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "nowhere") {
+		t.Errorf("-to nowhere: %v, the example prints %q", err, out)
+	}
+}
+
+// serve accepts connections and serves each with f, until the test ends.
+func serve(t *testing.T, f func(c *net.TCPConn)) (addr string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				c.SetDeadline(time.Now().Add(30 * time.Second))
+				f(c.(*net.TCPConn))
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		wg.Wait()
+	})
+	return ln.Addr().String()
+}
+
+func dial(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	return c.(*net.TCPConn)
+}
+
+// A server that answers when it has got everything needs the client's half-close, and
+// the client needs the answer that comes after it.
+func TestClientHalfCloses(t *testing.T) {
+	addr := serve(t, func(c *net.TCPConn) {
+		text, err := io.ReadAll(c)
+		fmt.Fprintf(c, "%q %v", text, err)
+	})
+	through(t, addr, func(t *testing.T, addr string) {
+		c := dial(t, addr)
+		defer c.Close()
+		if _, err := io.WriteString(c, "question"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(c); string(got) != `"question" <nil>` || err != nil {
+			t.Errorf("the answer is %q, %v", got, err)
+		}
+	})
+}
+
+// A server may half-close first, too.
+func TestServerHalfCloses(t *testing.T) {
+	got := make(chan string, 1)
+	addr := serve(t, func(c *net.TCPConn) {
+		io.WriteString(c, "banner")
+		err := c.CloseWrite()
+		text, rerr := io.ReadAll(c)
+		got <- fmt.Sprintf("%q %v", text, errors.Join(err, rerr))
+	})
+	through(t, addr, func(t *testing.T, addr string) {
+		c := dial(t, addr)
+		defer c.Close()
+		if banner, err := io.ReadAll(c); string(banner) != "banner" || err != nil {
+			t.Fatalf("the client reads %q, %v", banner, err)
+		}
+		if _, err := io.WriteString(c, "after the server's half-close"); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if text := <-got; text != `"after the server's half-close" <nil>` {
+			t.Errorf("the server reads %s", text)
+		}
+	})
+}
+
+// A connection that one side aborts does not look complete to the other side.
+func TestAbort(t *testing.T) {
+	begun, got := make(chan struct{}, 1), make(chan error, 1)
+	addr := serve(t, func(c *net.TCPConn) {
+		if _, err := io.ReadFull(c, make([]byte, 4)); err != nil {
+			got <- err
+			return
+		}
+		begun <- struct{}{}
+		_, err := c.Read(make([]byte, 1))
+		got <- err
+	})
+	through(t, addr, func(t *testing.T, addr string) {
+		c := dial(t, addr)
+		if _, err := io.WriteString(c, "some"); err != nil {
+			t.Fatal(err)
+		}
+		<-begun
+		c.SetLinger(0)
+		c.Close()
+		if err := <-got; !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the server reads the error %v, want a reset", err)
+		}
+	})
+}
+
+// Without a server, the client's connection is reset.
+func TestNoServer(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	through(t, ln.Addr().String(), func(t *testing.T, addr string) {
+		if _, err := dial(t, addr).Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the client reads the error %v, want a reset", err)
+		}
+	})
+}
+
+// A signal ends the example, although a connection is open whose peers send nothing.
+func TestEndsOpenConnections(t *testing.T) {
+	addr := serve(t, func(c *net.TCPConn) { io.Copy(c, c) })
+	e := exampletest.Start(t, exampletest.Command(t, "-to", addr, "-addr", "127.0.0.1:0"))
+	c := dial(t, e.Addr)
+	if _, err := io.WriteString(c, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, len("hello"))); err != nil {
+		t.Fatal(err)
+	}
+	e.Stop(t, syscall.SIGTERM)
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("after the end, the client reads %d bytes, %v", n, err)
+	}
+}
