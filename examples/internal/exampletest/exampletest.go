@@ -56,7 +56,7 @@ func Run(t *testing.T, use func(t *testing.T, e *Example), args ...string) {
 	} {
 		t.Run(fmt.Sprint(tc.args), func(t *testing.T) {
 			e := Start(t, Command(t, slices.Concat(tc.args, args, []string{"-addr", "127.0.0.1:0"})...))
-			checkEngine(t, tc.args, e.Engine)
+			e.CheckEngine(t, tc.args)
 			use(t, e)
 			e.try(t)
 			e.Stop(t, tc.sig)
@@ -155,9 +155,9 @@ func (e *Example) readHead() error {
 	}
 }
 
-// checkEngine checks that the example reports the engine that args or the environment
-// ask for.
-func checkEngine(t *testing.T, args []string, engine string) {
+// CheckEngine checks that the example reports the engine that args or the environment ask
+// for.
+func (e *Example) CheckEngine(t *testing.T, args []string) {
 	t.Helper()
 	if len(args) != 2 || args[0] != "-engine" {
 		return
@@ -166,8 +166,8 @@ func checkEngine(t *testing.T, args []string, engine string) {
 	if env := os.Getenv("NETRING_ENGINE"); env != "" && env != "auto" {
 		want = env
 	}
-	if engine != want {
-		t.Errorf("%v: the example reports the engine %q, want %s", args, engine, want)
+	if e.Engine != want {
+		t.Errorf("%v: the example reports the engine %q, want %s", args, e.Engine, want)
 	}
 }
 

@@ -118,12 +118,12 @@ func (f *Flags) close() error {
 	return f.poller.Close()
 }
 
-// describe returns a line about a listener.
+// describe returns a line about a listener and what serves it.
 func (f *Flags) describe(ln net.Listener) string {
-	if f.poller == nil {
+	s := f.Stats()
+	if _, ok := ln.(*netring.Listener); !ok && (f.poller == nil || s.Engine != netring.EngineNet) {
 		return fmt.Sprintf("listening on %s with net", ln.Addr())
 	}
-	s := f.poller.Stats()
 	what := fmt.Sprintf("listening on %s with netring, engine %v", ln.Addr(), s.Engine)
 	if s.EngineReason != "" {
 		what += " (" + s.EngineReason + ")"
