@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,12 +28,14 @@ const (
 // all rounds do not fit in the outbox and the socket's buffers.
 var filler = strings.Repeat("~", 1000)
 
+// said returns a line as the clients read it.
+func said(name string, n int) string { return fmt.Sprintf("%s: %d %s\n", name, n, filler) }
+
 // client is a client that has joined.
 type client struct {
 	*net.TCPConn
 	name string
-	in   *bufio.Reader
-	got  []string // all lines after the greeting
+	got  []byte // everything after the greeting
 }
 
 func join(t *testing.T, addr string) *client {
@@ -53,7 +55,7 @@ func join(t *testing.T, addr string) *client {
 	if !ok {
 		t.Fatalf("the greeting is %q", greeting)
 	}
-	cl.name, cl.in = strings.TrimSpace(name), bufio.NewReader(c)
+	cl.name = strings.TrimSpace(name)
 	return cl
 }
 
@@ -72,14 +74,12 @@ func (c *client) readLine() (string, error) {
 	}
 }
 
-// listen reads n lines.
+// listen reads n bytes.
 func (c *client) listen(n int) error {
-	for range n {
-		line, err := c.in.ReadString('\n')
-		if err != nil {
-			return fmt.Errorf("%s, after %d lines: %w", c.name, len(c.got), err)
-		}
-		c.got = append(c.got, line)
+	had := len(c.got)
+	c.got = append(c.got, make([]byte, n)...)
+	if n, err := io.ReadFull(c, c.got[had:]); err != nil {
+		return fmt.Errorf("%s, after %d bytes: %w", c.name, had+n, err)
 	}
 	return nil
 }
@@ -97,13 +97,19 @@ func (c *client) talk(round int) error {
 // converse runs a round: some clients talk, and all listen.
 func converse(t *testing.T, all []*client, round int) {
 	t.Helper()
+	size := 0
+	for _, c := range all[:talkers] {
+		for i := range lines {
+			size += len(said(c.name, round*lines+i))
+		}
+	}
 	errs := make(chan error, clients+talkers)
 	var wg sync.WaitGroup
 	for i, c := range all {
 		if i < talkers {
 			wg.Go(func() { errs <- c.talk(round) })
 		}
-		wg.Go(func() { errs <- c.listen(talkers * lines) })
+		wg.Go(func() { errs <- c.listen(size) })
 	}
 	wg.Wait()
 	close(errs)
@@ -118,9 +124,9 @@ func converse(t *testing.T, all []*client, round int) {
 func checkOrder(t *testing.T, all []*client) {
 	t.Helper()
 	next := map[string]int{}
-	for _, line := range all[0].got {
+	for line := range strings.Lines(string(all[0].got)) {
 		name, _, _ := strings.Cut(line, ":")
-		if want := fmt.Sprintf("%s: %d %s\n", name, next[name], filler); line != want {
+		if want := said(name, next[name]); line != want {
 			t.Fatalf("a client reads %q, want %q", line, want)
 		}
 		next[name]++
@@ -150,13 +156,12 @@ func TestExample(t *testing.T) {
 				converse(t, all, round)
 			}
 			checkOrder(t, all)
-			said := strings.Join(all[0].got, "")
 			for _, c := range all[1:] {
-				if strings.Join(c.got, "") != said {
+				if !bytes.Equal(c.got, all[0].got) {
 					t.Errorf("%s and %s read different lines", all[0].name, c.name)
 				}
 			}
-			checkDropped(t, slow, said)
+			checkDropped(t, slow, all[0].got)
 			for _, c := range all {
 				c.Close()
 			}
@@ -168,14 +173,14 @@ func TestExample(t *testing.T) {
 }
 
 // checkDropped checks that c was dropped, and read a part of what was said until then.
-func checkDropped(t *testing.T, c *client, said string) {
+func checkDropped(t *testing.T, c *client, all []byte) {
 	t.Helper()
 	got, err := io.ReadAll(c)
 	if !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the slow client's connection ends with %v, want a reset", err)
 	}
-	if len(got) >= len(said) || !strings.HasPrefix(said, string(got)) {
-		t.Errorf("the slow client reads %d bytes of %d, or others", len(got), len(said))
+	if len(got) >= len(all) || !bytes.HasPrefix(all, got) {
+		t.Errorf("the slow client reads %d bytes of %d, or others", len(got), len(all))
 	}
 }
 
