@@ -1,0 +1,184 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/netring-go/netring/cmd/netring-try/internal/overlay"
+)
+
+// job is one use of the go command, prepared.
+type job struct {
+	*request
+	tc     *toolchain
+	layers []overlay.Layer
+	cache  string
+}
+
+// newJob parses the arguments of a subcommand and finds the toolchain.
+func newJob(args []string) (*job, error) {
+	r, err := parseArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(r.chdir)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{request: r, cache: cache}
+	if j.tc, err = findToolchain(dir, cache); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// cacheDir returns the directory for overlays and programs. What has not been used for a week
+// is removed from it.
+func cacheDir() (string, error) {
+	dir := os.Getenv("NETRING_TRY_CACHE")
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			user = os.TempDir()
+		}
+		dir = filepath.Join(user, "netring-try")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("NETRING_TRY_CACHE: %w", err)
+	}
+	for _, kind := range []string{overlays, programs, modules} {
+		if err := removeOld(filepath.Join(dir, kind), 7*24*time.Hour); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// Parts of the cache.
+const (
+	overlays = "overlay"
+	programs = "bin"
+	modules  = "mod"
+)
+
+// removeOld removes the entries of dir that have not been used for the given time: neither
+// they nor the files in them have changed.
+func removeOld(dir string, age time.Duration) error {
+	entries, err := os.ReadDir(dir)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		files, err := os.ReadDir(name)
+		if err != nil {
+			continue // removed meanwhile, by another process
+		}
+		latest := time.Time{}
+		for _, f := range append(files, e) {
+			if info, err := f.Info(); err == nil && info.ModTime().After(latest) {
+				latest = info.ModTime()
+			}
+		}
+		if time.Since(latest) < age {
+			continue
+		}
+		if err := os.RemoveAll(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveOverlay writes the overlay of the job and returns its file name.
+func (j *job) saveOverlay() (string, error) {
+	base, err := j.tc.userOverlay(j.overlay)
+	if err != nil {
+		return "", err
+	}
+	pkgs, err := j.tc.netringPackages(j.opts.netring, j.request.list)
+	if err != nil {
+		return "", err
+	}
+	t := overlay.NewTree(j.tc.GOROOT, base)
+	layers := []overlay.Layer{overlay.HookNet(j.tc.GOVERSION, j.opts.dial), overlay.Netring(pkgs)}
+	for _, layer := range slices.Concat(layers, j.layers) {
+		if err := layer(t); err != nil {
+			return "", err
+		}
+	}
+	return t.Save(filepath.Join(j.cache, overlays))
+}
+
+// goFiles returns the leading arguments that are names of Go files.
+func goFiles(args []string) []string {
+	n := slices.IndexFunc(args, func(a string) bool { return !strings.HasSuffix(a, ".go") })
+	if n < 0 {
+		n = len(args)
+	}
+	return args[:n]
+}
+
+// linkMain makes the job's overlay link netring into the packages main that the arguments
+// name, and returns the arguments for `go build`.
+func (j *job) linkMain(args []string) ([]string, error) {
+	flags := j.request.list
+	if j.overlay != "" {
+		flags = append(slices.Clip(flags), "-overlay="+j.overlay)
+	}
+	pkgs, err := j.tc.list(flags, args...)
+	if err != nil {
+		return nil, err
+	}
+	found := false
+	for _, p := range pkgs {
+		if p.Name != "main" {
+			continue
+		}
+		if j.tc.inModuleCache(p.Dir) {
+			return nil, fmt.Errorf("%s is in the module cache, where the go command does not let a build change files; give its version, as in %s@latest", p.ImportPath, p.ImportPath)
+		}
+		found = true
+		j.layers = append(j.layers, overlay.LinkMain(p.Dir))
+	}
+	if !found {
+		return nil, fmt.Errorf("%s is no package main; use netring-try test for other packages", strings.Join(args, " "))
+	}
+	if len(goFiles(args)) == len(args) {
+		return append(slices.Clip(args), overlay.MainLink(filepath.Dir(args[0]))), nil
+	}
+	return args, nil
+}
+
+// command returns the arguments of the go command: the flags with the overlay, and args.
+func (j *job) command(verb string, flags []string, args ...string) ([]string, error) {
+	file, err := j.saveOverlay()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]string{verb, "-overlay=" + file}, flags, args), nil
+}
+
+// programDir returns the directory for the program of a command line. The same command line
+// has the same directory, so that the go command links a program again only if it changed.
+func (j *job) programDir(args []string) string {
+	h := sha256.New()
+	for _, s := range slices.Concat([]string{j.tc.dir, j.tc.GOVERSION}, j.flags, []string{"--"}, args) {
+		fmt.Fprintf(h, "%d %s", len(s), s)
+	}
+	return filepath.Join(j.cache, programs, hex.EncodeToString(h.Sum(nil)[:16]))
+}

@@ -1,0 +1,75 @@
+// Command netring-try runs, builds and tests a Go program on netring, without a changed line
+// in the program or its dependencies:
+//
+//	go run github.com/netring-go/netring/cmd/netring-try run ./cmd/server -addr :8080
+//	go run github.com/netring-go/netring/cmd/netring-try test ./...
+//
+// See README.md.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// command is a subcommand.
+type command struct {
+	name, args, short string
+	run               func(args []string) error
+}
+
+var commands = []command{
+	{"run", "[flags] package [arguments]", "build a program on netring and run it, like go run", cmdRun},
+	{"build", "[flags] [packages]", "build programs on netring, like go build", cmdBuild},
+	{"test", "[flags] [packages]", "run tests on netring, like go test", cmdTest},
+}
+
+func main() {
+	err := run(os.Args[1:], os.Stdout)
+	var status exitStatus
+	switch {
+	case err == nil:
+	case errors.As(err, &status):
+		os.Exit(int(status))
+	default:
+		fmt.Fprintln(os.Stderr, "netring-try:", err)
+		os.Exit(1)
+	}
+}
+
+// run runs the subcommand that the arguments name.
+func run(args []string, out io.Writer) error {
+	if len(args) == 0 {
+		usage(os.Stderr)
+		return exitStatus(2)
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		usage(out)
+		return nil
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return c.run(args[1:])
+		}
+	}
+	usage(os.Stderr)
+	return fmt.Errorf("the command %q is unknown", args[0])
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "netring-try runs a Go program on netring without changing it.")
+	fmt.Fprintln(w, "\nUsage: netring-try command")
+	for _, c := range commands {
+		fmt.Fprintf(w, "\n  %s %s\n\t%s\n", c.name, c.args, c.short)
+	}
+	fmt.Fprint(w, `
+The flags are those of the go command, and before the packages also:
+
+  -dial          dialled connections run on netring, too
+  -stats         print what netring did when the program has ended (run)
+  -netring DIR   use netring in this directory, or of this version
+`)
+}

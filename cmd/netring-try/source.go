@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/netring-go/netring/cmd/netring-try/internal/overlay"
+)
+
+// netringPackages returns netring and its dependencies. from is the value of -netring: a
+// directory or a version; "" means the netring that this program belongs to. flags are the
+// build flags that choose files.
+func (t *toolchain) netringPackages(from string, flags []string) ([]overlay.Package, error) {
+	dir, err := t.netringDir(from)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"list", "-deps", "-json=" + overlay.ListFields}, withoutFlag(withoutFlag(flags, "mod"), "modfile")...)
+	out, err := t.outputIn(dir, t.alone(), append(args, ".")...)
+	if err != nil {
+		return nil, fmt.Errorf("listing netring's packages in %s: %w", dir, err)
+	}
+	return overlay.ParsePackages(out)
+}
+
+// netringDir returns the directory of netring's source.
+func (t *toolchain) netringDir(from string) (string, error) {
+	if from == "" {
+		if dir, ok := checkout(); ok {
+			return dir, nil
+		}
+		from = ownVersion()
+	} else if isNetring(from) {
+		return filepath.Abs(from)
+	} else if strings.ContainsAny(from, `/\`) || from == "." || from == ".." {
+		return "", fmt.Errorf("-netring %s is not a directory with the module %s", from, overlay.Module)
+	}
+	out, err := t.outputIn(os.TempDir(), t.alone(), "mod", "download", "-json", overlay.Module+"@"+from)
+	if err != nil {
+		return "", fmt.Errorf("getting netring %s: %w; use -netring with the directory of a checkout", from, err)
+	}
+	var m struct{ Dir string }
+	if err := json.Unmarshal(out, &m); err != nil {
+		return "", fmt.Errorf("output of go mod download: %w", err)
+	}
+	return m.Dir, nil
+}
+
+// checkout returns the directory of netring's source if this program was built from it.
+func checkout() (string, bool) {
+	_, file, _, ok := runtime.Caller(0)
+	dir := filepath.Join(filepath.Dir(file), "..", "..")
+	return dir, ok && filepath.IsAbs(file) && isNetring(dir)
+}
+
+// isNetring reports whether dir is the root of netring's module.
+func isNetring(dir string) bool {
+	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return false
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	return strings.TrimSpace(line) == "module "+overlay.Module
+}
+
+// ownVersion returns the version of this program's module, which netring's versions follow.
+func ownVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
+		return info.Main.Version
+	}
+	return "latest"
+}

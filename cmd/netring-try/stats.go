@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// report is what a program built by netring-try writes to the file that [statsEnv] names. See
+// package hook for its fields.
+type report struct {
+	PID          int
+	Program      string
+	Listeners    int64
+	Dials        int64
+	Engine       string
+	EngineReason string
+	Stats        map[string]any // netring.Stats
+}
+
+// readReport reads the file. found is false if the program has not written any.
+func readReport(file string) (r report, found bool, err error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &r)
+	}
+	if err != nil {
+		return r, false, fmt.Errorf("counters in %s: %w", file, err)
+	}
+	return r, true, nil
+}
+
+// count returns a counter of netring.Stats, 0 if netring has no such counter.
+func (r report) count(name string) float64 {
+	n, _ := r.Stats[name].(float64)
+	return n
+}
+
+// print prints the report in a few lines.
+func (r report) print(w io.Writer, indent string) {
+	if r.Listeners == 0 && r.Dials == 0 {
+		fmt.Fprintf(w, "%snetring served nothing: the program made no listener with net.Listen or net.ListenConfig", indent)
+		fmt.Fprintf(w, " (and, without -dial, no connection counts)\n")
+		return
+	}
+	fmt.Fprintf(w, "%slisteners %d, dialled connections %d, engine %s", indent, r.Listeners, r.Dials, r.Engine)
+	if r.EngineReason != "" {
+		fmt.Fprintf(w, " (%s)", r.EngineReason)
+	}
+	batches, ops := r.count("Batches"), r.count("Ops")
+	fmt.Fprintf(w, "\n%soperations: %.0f in %.0f batches", indent, ops, batches)
+	if batches > 0 {
+		fmt.Fprintf(w, " (%.1f each)", ops/batches)
+	}
+	fmt.Fprintf(w, ", %.0f direct\n", r.count("Direct"))
+	var totals []string
+	for _, name := range []string{"Accepted", "Dialled", "Closed", "BytesIn", "BytesOut"} {
+		if _, ok := r.Stats[name]; ok {
+			totals = append(totals, fmt.Sprintf("%s %.0f", name, r.count(name)))
+		}
+	}
+	if len(totals) > 0 {
+		fmt.Fprintf(w, "%s%s\n", indent, strings.Join(totals, ", "))
+	}
+}
