@@ -1,22 +1,14 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// options are netring-try's own flags. They stand before the first argument that is not a
-// flag, in any order with those of the go command.
-type options struct {
-	dial    bool   // dialled connections, too
-	stats   bool   // print what netring did
-	netring string // directory or version of netring
-}
-
 // request is a command line, taken apart.
 type request struct {
-	opts    options
 	chdir   string   // the directory of -C
 	flags   []string // flags for the go command, without -C
 	overlay string   // value of -overlay, which is not in flags
@@ -33,45 +25,59 @@ var boolFlags = []string{
 // listFlags are the build flags that change which files or modules a build uses.
 var listFlags = []string{"asan", "msan", "race", "compiler", "mod", "modfile", "tags"}
 
-// parseArgs takes apart the arguments of a subcommand.
-func parseArgs(args []string) (*request, error) {
+// parseArgs takes apart the arguments of a subcommand. own are netring-try's own flags. They
+// stand before the first argument that is no flag, in any order with the go command's.
+func parseArgs(args []string, own *flag.FlagSet) (*request, error) {
 	r := &request{}
-	for len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "-" {
+	for len(args) > 0 && isFlag(args[0]) {
 		name, value, hasValue := cutFlag(args[0])
-		flag := args[:1]
-		if name == "" || name == "args" {
-			break // "--", or the end of go test's own flags
+		if name == "args" {
+			break // the end of go test's own flags
 		}
-		own, err := r.opts.set(name, value, hasValue, args[1:])
-		if err != nil {
-			return nil, err
-		}
-		takesValue := !hasValue && !isBoolFlag(name)
-		if own {
-			takesValue = !hasValue && name == "netring"
-		}
-		if takesValue {
-			if len(args) < 2 {
-				return nil, fmt.Errorf("the flag %s needs a value", args[0])
-			}
-			flag, value = args[:2], args[1]
-		}
-		args = args[len(flag):]
+		mine := own.Lookup(name)
+		isBool := mine == nil && isBoolFlag(name) || mine != nil && isBoolValue(mine.Value)
+		n := 1
 		switch {
-		case own:
-		case name == "C":
-			r.chdir = value
-		case name == "overlay":
-			r.overlay = value
+		case hasValue:
+		case isBool:
+			value = "true"
+		case len(args) < 2:
+			return nil, fmt.Errorf("the flag %s needs a value", args[0])
 		default:
-			r.flags = append(r.flags, flag...)
-			if slices.Contains(listFlags, name) {
-				r.list = append(r.list, flag...)
-			}
+			n, value = 2, args[1]
 		}
+		if mine != nil {
+			if err := own.Set(name, value); err != nil {
+				return nil, fmt.Errorf("the value %q of the flag -%s is invalid: %w", value, name, err)
+			}
+		} else {
+			r.add(name, value, args[:n])
+		}
+		args = args[n:]
 	}
 	r.rest = args
 	return r, nil
+}
+
+// add adds a flag of the go command. args are the arguments that make it up.
+func (r *request) add(name, value string, args []string) {
+	switch name {
+	case "C":
+		r.chdir = value
+	case "overlay":
+		r.overlay = value
+	default:
+		r.flags = append(r.flags, args...)
+		if slices.Contains(listFlags, name) {
+			r.list = append(r.list, args...)
+		}
+	}
+}
+
+// isBoolValue reports whether a flag of package flag needs no value.
+func isBoolValue(v flag.Value) bool {
+	b, ok := v.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
 }
 
 // cutFlag returns the name and value of -name, --name or -name=value.
@@ -80,45 +86,15 @@ func cutFlag(arg string) (name, value string, hasValue bool) {
 	return strings.Cut(name, "=")
 }
 
-// set sets one of netring-try's own flags. It reports whether the name is one.
-func (o *options) set(name, value string, hasValue bool, next []string) (own bool, err error) {
-	var target *bool
-	switch name {
-	case "dial":
-		target = &o.dial
-	case "stats":
-		target = &o.stats
-	case "netring":
-		if !hasValue && len(next) > 0 {
-			value = next[0]
-		}
-		if o.netring = value; value == "" {
-			return true, fmt.Errorf("-netring has no value; use a directory with netring's source, or a version")
-		}
-		return true, nil
-	default:
-		return false, nil
-	}
-	switch {
-	case !hasValue || value == "true":
-		*target = true
-	case value == "false":
-		*target = false
-	default:
-		return true, fmt.Errorf("-%s is %q; use true or false", name, value)
-	}
-	return true, nil
-}
-
+// isBoolFlag reports whether a flag of the go command needs no value.
 func isBoolFlag(name string) bool {
 	return slices.Contains(boolFlags, strings.TrimPrefix(name, "test."))
 }
 
-// eachFlag calls f for each flag in args, with the number of arguments that the flag takes,
-// and skips other arguments.
+// eachFlag calls f for each flag in args, with the number of arguments that the flag takes.
 func eachFlag(args []string, f func(i, n int, name, value string)) {
 	for i := 0; i < len(args); i++ {
-		if !strings.HasPrefix(args[i], "-") {
+		if !isFlag(args[i]) {
 			continue
 		}
 		name, value, hasValue := cutFlag(args[i])
@@ -130,6 +106,24 @@ func eachFlag(args []string, f func(i, n int, name, value string)) {
 		i += n - 1
 	}
 }
+
+// operands returns the indexes of the arguments that are neither flags nor values of flags.
+func operands(args []string) []int {
+	var found []int
+	next := 0
+	eachFlag(args, func(i, n int, _, _ string) {
+		for ; next < i; next++ {
+			found = append(found, next)
+		}
+		next = i + n
+	})
+	for ; next < len(args); next++ {
+		found = append(found, next)
+	}
+	return found
+}
+
+func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" && arg != "--" }
 
 // flagValue returns the last value of the named flag.
 func flagValue(args []string, name string) (value string, found bool) {

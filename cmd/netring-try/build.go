@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,26 +18,34 @@ import (
 type job struct {
 	*request
 	tc     *toolchain
-	layers []overlay.Layer
+	layers []overlay.Layer // besides those that all builds need
 	cache  string
+
+	dial    bool   // dialled connections run on netring, too
+	netring string // directory or version of netring
 }
 
-// newJob parses the arguments of a subcommand and finds the toolchain.
-func newJob(args []string) (*job, error) {
-	r, err := parseArgs(args)
+// newJob parses the arguments of a subcommand and finds the toolchain. own are the flags of the
+// subcommand, nil if it has none.
+func newJob(args []string, own *flag.FlagSet) (*job, error) {
+	j := &job{}
+	if own == nil {
+		own = flag.NewFlagSet("", flag.ContinueOnError)
+	}
+	own.BoolVar(&j.dial, "dial", false, "")
+	own.StringVar(&j.netring, "netring", "", "")
+	var err error
+	if j.request, err = parseArgs(args, own); err != nil {
+		return nil, err
+	}
+	if j.cache, err = cacheDir(); err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(j.chdir)
 	if err != nil {
 		return nil, err
 	}
-	cache, err := cacheDir()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := filepath.Abs(r.chdir)
-	if err != nil {
-		return nil, err
-	}
-	j := &job{request: r, cache: cache}
-	if j.tc, err = findToolchain(dir, cache); err != nil {
+	if j.tc, err = findToolchain(dir, j.cache); err != nil {
 		return nil, err
 	}
 	return j, nil
@@ -110,13 +119,15 @@ func (j *job) saveOverlay() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	pkgs, err := j.tc.netringPackages(j.opts.netring, j.request.list)
+	t := overlay.NewTree(j.tc.GOROOT, base)
+	if err := overlay.HookNet(j.tc.GOVERSION, j.dial)(t); err != nil {
+		return "", err
+	}
+	pkgs, err := j.tc.netringPackages(j.netring, j.request.list)
 	if err != nil {
 		return "", err
 	}
-	t := overlay.NewTree(j.tc.GOROOT, base)
-	layers := []overlay.Layer{overlay.HookNet(j.tc.GOVERSION, j.opts.dial), overlay.Netring(pkgs)}
-	for _, layer := range slices.Concat(layers, j.layers) {
+	for _, layer := range append([]overlay.Layer{overlay.Netring(pkgs)}, j.layers...) {
 		if err := layer(t); err != nil {
 			return "", err
 		}
@@ -173,11 +184,11 @@ func (j *job) command(verb string, flags []string, args ...string) ([]string, er
 	return slices.Concat([]string{verb, "-overlay=" + file}, flags, args), nil
 }
 
-// programDir returns the directory for the program of a command line. The same command line
+// programDir returns the directory for the program of a command line, of one kind. The same command line
 // has the same directory, so that the go command links a program again only if it changed.
-func (j *job) programDir(args []string) string {
+func (j *job) programDir(kind string, args []string) string {
 	h := sha256.New()
-	for _, s := range slices.Concat([]string{j.tc.dir, j.tc.GOVERSION}, j.flags, []string{"--"}, args) {
+	for _, s := range slices.Concat([]string{j.tc.dir, j.tc.GOVERSION, kind}, j.flags, []string{"--"}, args) {
 		fmt.Fprintf(h, "%d %s", len(s), s)
 	}
 	return filepath.Join(j.cache, programs, hex.EncodeToString(h.Sum(nil)[:16]))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,13 +21,16 @@ const statsEnv = "NETRING_TRY_STATS"
 
 // cmdTest is `go test` on netring.
 func cmdTest(args []string) error {
-	j, err := newJob(args)
+	j, err := newJob(args, nil)
 	if err != nil {
 		return err
 	}
 	packages, testArgs := cutTestArgs(j.rest)
 	j.request.list = append(j.request.list, laterFlags(packages)...)
 	if j.rest, err = j.fetch(packages); err != nil {
+		return err
+	}
+	if j.rest, err = j.expandStd(j.rest); err != nil {
 		return err
 	}
 	j.layers = append(j.layers, overlay.LinkTests)
@@ -43,7 +47,7 @@ func cmdTest(args []string) error {
 
 // cmdBuild is `go build` on netring.
 func cmdBuild(args []string) error {
-	j, err := newJob(args)
+	j, err := newJob(args, nil)
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,9 @@ func absOutput(dir, out string) string {
 // cmdRun is `go run` on netring, except that the program takes the place of netring-try: it
 // receives the signals, and its exit status is that of the command.
 func cmdRun(args []string) error {
-	j, err := newJob(args)
+	own := flag.NewFlagSet("run", flag.ContinueOnError)
+	stats := own.Bool("stats", false, "")
+	j, err := newJob(args, own)
 	if err != nil {
 		return err
 	}
@@ -104,7 +110,7 @@ func cmdRun(args []string) error {
 	if err := os.Chdir(dir); err != nil {
 		return err
 	}
-	if j.opts.stats {
+	if *stats {
 		return runWithStats(argv)
 	}
 	return become(argv, os.Environ())
@@ -124,7 +130,7 @@ func cutProgram(rest []string) (packages, args []string, err error) {
 
 // buildProgram builds the program on netring and returns its file name.
 func (j *job) buildProgram(packages []string) (string, error) {
-	out := j.programDir(packages)
+	out := j.programDir("netring", packages)
 	packages, err := j.fetch(packages)
 	if err != nil {
 		return "", err
@@ -186,4 +192,26 @@ func (j *job) becomeGo(command []string) error {
 		return err
 	}
 	return become(append([]string{j.tc.command}, command...), j.tc.env)
+}
+
+// expandStd replaces patterns of the standard library, such as net/http/..., by the packages
+// that match. The go command does not look for packages behind symbolic links, which the
+// toolchain's directory consists of, see overlay.ShadowRoot.
+func (j *job) expandStd(args []string) ([]string, error) {
+	var expanded []string
+	ops := operands(args)
+	for i, a := range args {
+		first, _, _ := strings.Cut(a, "/")
+		pattern := a == "std" || a == "cmd" || strings.Contains(a, "...") && !strings.Contains(first, ".")
+		if !pattern || !slices.Contains(ops, i) {
+			expanded = append(expanded, a)
+			continue
+		}
+		out, err := j.tc.plain.output(slices.Concat([]string{"list"}, j.request.list, []string{"--", a})...)
+		if err != nil {
+			return nil, err
+		}
+		expanded = append(expanded, strings.Fields(string(out))...)
+	}
+	return expanded, nil
 }

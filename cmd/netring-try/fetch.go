@@ -24,8 +24,9 @@ type module struct {
 // version removed; arguments without a version are returned as they are.
 func (j *job) fetch(args []string) ([]string, error) {
 	at := -1
-	for i, a := range args {
-		if strings.HasPrefix(a, "-") || !strings.Contains(a, "@") {
+	for _, i := range operands(args) {
+		a := args[i]
+		if !strings.Contains(a, "@") {
 			continue
 		}
 		if at >= 0 {
@@ -49,7 +50,7 @@ func (j *job) fetch(args []string) ([]string, error) {
 	if j.tc, err = findToolchain(dir, j.cache); err != nil {
 		return nil, err
 	}
-	j.tc.env = j.tc.alone()
+	j.tc.env, j.tc.plain.env = j.tc.alone(), j.tc.plain.alone()
 	if !hasFlag(j.flags, "mod") { // the module may need entries in go.mod and go.sum
 		j.flags = append(j.flags, "-mod=mod")
 		j.request.list = append(j.request.list, "-mod=mod")

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/netring-go/netring/cmd/netring-try/internal/overlay"
@@ -14,12 +16,16 @@ import (
 
 // toolchain is the go command in use.
 type toolchain struct {
-	command string   // the go command's file
-	dir     string   // where the go command runs
-	env     []string // of the go command
+	command string     // the go command's file
+	dir     string     // where the go command runs
+	env     []string   // of the go command
+	plain   *toolchain // the same without netring
 
 	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS string
 }
+
+// minVersion is the version of Go that netring needs.
+const minVersion = "go1.25"
 
 // findToolchain returns the toolchain that the go command chooses in dir. It must build for
 // Linux.
@@ -39,11 +45,16 @@ func findToolchain(dir, cache string) (*toolchain, error) {
 	if t.GOOS != "linux" {
 		return nil, fmt.Errorf("the build is for %s; netring runs on Linux only: use a Linux system, or GOOS=linux to build for one", t.GOOS)
 	}
+	if version.Compare(t.GOVERSION, minVersion) < 0 {
+		return nil, fmt.Errorf("the toolchain is %s; netring needs %s or later: install it, or set GOTOOLCHAIN=%s.0+auto", t.GOVERSION, minVersion, minVersion)
+	}
+	plain := *t
+	t.plain = &plain
 	if t.GOROOT, err = overlay.ShadowRoot(filepath.Join(cache, "goroot"), t.GOROOT); err != nil {
 		return nil, fmt.Errorf("making a copy of the toolchain's directory by links: %w", err)
 	}
 	t.command = filepath.Join(t.GOROOT, "bin", "go")
-	t.env = append(t.env, "GOROOT="+t.GOROOT, "GOTOOLCHAIN=local")
+	t.env = append(slices.Clip(t.env), "GOROOT="+t.GOROOT, "GOTOOLCHAIN=local")
 	return t, nil
 }
 
@@ -76,7 +87,7 @@ func (t *toolchain) alone() []string {
 			flags = append(flags, f)
 		}
 	}
-	return append(t.env, "GOWORK=off", "GOFLAGS="+strings.Join(flags, " "))
+	return append(slices.Clip(t.env), "GOWORK=off", "GOFLAGS="+strings.Join(flags, " "))
 }
 
 // userOverlay returns the overlay that the program's build has already: the value of
