@@ -99,6 +99,9 @@ func cmdRun(args []string) error {
 	if err != nil {
 		return err
 	}
+	if packages, err = j.fetch(packages); err != nil {
+		return err
+	}
 	program, err := j.buildProgram(packages)
 	if err != nil {
 		return err
@@ -130,12 +133,9 @@ func cutProgram(rest []string) (packages, args []string, err error) {
 
 // buildProgram builds the program on netring and returns its file name.
 func (j *job) buildProgram(packages []string) (string, error) {
-	out := j.programDir("netring", packages)
-	packages, err := j.fetch(packages)
+	out := j.programDir(variantNetring, packages)
+	packages, err := j.linkMain(packages)
 	if err != nil {
-		return "", err
-	}
-	if packages, err = j.linkMain(packages); err != nil {
 		return "", err
 	}
 	flags := withoutFlag(withoutFlag(j.flags, "exec"), "o")

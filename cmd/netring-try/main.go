@@ -24,6 +24,7 @@ var commands = []command{
 	{"run", "[flags] package [arguments]", "build a program on netring and run it, like go run", cmdRun},
 	{"build", "[flags] [packages]", "build programs on netring, like go build", cmdBuild},
 	{"test", "[flags] [packages]", "run tests on netring, like go test", cmdTest},
+	{"compare", "[flags] package [arguments] -- command", "measure a program on netring and on package net", cmdCompare},
 }
 
 func main() {
