@@ -7,19 +7,18 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 )
 
 // report is what a program built by netring-try writes to the file that [statsEnv] names. See
 // package hook for its fields.
 type report struct {
-	PID          int
-	Program      string
-	Listeners    int64
-	Dials        int64
-	Engine       string
-	EngineReason string
-	Stats        map[string]any // netring.Stats
+	PID          int            `json:"pid"`
+	Program      string         `json:"program"`
+	Listeners    int64          `json:"listeners"`
+	Dials        int64          `json:"dials"`
+	Engine       string         `json:"engine"`
+	EngineReason string         `json:"engine_reason"`
+	Stats        map[string]any `json:"stats"` // netring.Stats
 }
 
 // readReport reads the file. found is false if the program has not written any.
@@ -37,7 +36,7 @@ func readReport(file string) (r report, found bool, err error) {
 	return r, true, nil
 }
 
-// count returns a counter of netring.Stats, 0 if netring has no such counter.
+// count returns a counter of netring.Stats, 0 if this netring has no such counter.
 func (r report) count(name string) float64 {
 	n, _ := r.Stats[name].(float64)
 	return n
@@ -54,19 +53,11 @@ func (r report) print(w io.Writer, indent string) {
 	if r.EngineReason != "" {
 		fmt.Fprintf(w, " (%s)", r.EngineReason)
 	}
-	batches, ops := r.count("Batches"), r.count("Ops")
+	batches, ops := r.count("batches"), r.count("ops")
+	fmt.Fprintf(w, "\n%saccepted %.0f, bytes in %.0f, out %.0f", indent, r.count("accepted"), r.count("bytes_in"), r.count("bytes_out"))
 	fmt.Fprintf(w, "\n%soperations: %.0f in %.0f batches", indent, ops, batches)
 	if batches > 0 {
 		fmt.Fprintf(w, " (%.1f each)", ops/batches)
 	}
-	fmt.Fprintf(w, ", %.0f direct\n", r.count("Direct"))
-	var totals []string
-	for _, name := range []string{"Accepted", "Dialled", "Closed", "BytesIn", "BytesOut"} {
-		if _, ok := r.Stats[name]; ok {
-			totals = append(totals, fmt.Sprintf("%s %.0f", name, r.count(name)))
-		}
-	}
-	if len(totals) > 0 {
-		fmt.Fprintf(w, "%s%s\n", indent, strings.Join(totals, ", "))
-	}
+	fmt.Fprintf(w, ", %.0f direct\n", r.count("direct"))
 }

@@ -7,7 +7,6 @@ import (
 	"internal/runtime/exithook"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,27 +19,25 @@ import (
 // process ID.
 const statsEnv = "NETRING_TRY_STATS"
 
-// statsInterval is how often the counters are read and written. netring's default Poller
-// outlives its last connection by a quarter of a second, so no counter escapes.
+// statsInterval is how often the counters are read and written.
 const statsInterval = 100 * time.Millisecond
 
 // report is the content of the file.
 type report struct {
-	PID          int
-	Program      string
-	Listeners    int64         // listeners made on netring
-	Dials        int64         // connections dialled on netring
-	Engine       string        // the engine in use, or the last one
-	EngineReason string        // see netring.Stats
-	Stats        netring.Stats // counters are sums over all default Pollers so far
+	PID          int           `json:"pid"`
+	Program      string        `json:"program"`
+	Listeners    int64         `json:"listeners"`               // listeners made on netring
+	Dials        int64         `json:"dials"`                   // connections dialled on netring
+	Engine       string        `json:"engine"`                  // the engine in use, or the last one
+	EngineReason string        `json:"engine_reason,omitempty"` // see netring.Stats
+	Stats        netring.Stats `json:"stats"`                   // of the default Poller
 }
 
 // reporter writes the counters of this process.
 type reporter struct {
 	mu      sync.Mutex
 	file    string
-	ended   netring.Stats // sum of the counters of default Pollers that have ended
-	last    netring.Stats // the latest counters of the default Poller
+	engine  netring.Stats // the latest counters of a default Poller that was in use
 	written []byte
 }
 
@@ -71,14 +68,17 @@ func (r *reporter) write() {
 	if r.file == "" {
 		return
 	}
-	s := r.sum(netring.DefaultStats())
+	s := netring.DefaultStats()
+	if s.Reactors > 0 || s.Engine != netring.EngineAuto {
+		r.engine = s
+	}
 	data, err := json.MarshalIndent(report{
 		PID:          os.Getpid(),
 		Program:      os.Args[0],
 		Listeners:    listeners.Load(),
 		Dials:        dials.Load(),
-		Engine:       s.Engine.String(),
-		EngineReason: s.EngineReason,
+		Engine:       r.engine.Engine.String(),
+		EngineReason: r.engine.EngineReason,
 		Stats:        s,
 	}, "", "\t")
 	if err == nil && string(data) != string(r.written) {
@@ -108,30 +108,4 @@ func replace(file string, data []byte) error {
 		os.Remove(f.Name())
 	}
 	return err
-}
-
-// sum returns now, the default Poller's counters, plus those of its predecessors. Fields
-// that are gauges are those of now. While there is no Poller, sum returns the latest.
-func (r *reporter) sum(now netring.Stats) netring.Stats {
-	if reflect.ValueOf(now).IsZero() {
-		now = r.last
-		now.Descriptors, now.Waiting = 0, 0
-	} else if now.Ops+now.Direct < r.last.Ops+r.last.Direct { // a new Poller counts from zero
-		addCounters(reflect.ValueOf(&r.ended).Elem(), reflect.ValueOf(r.last))
-	}
-	r.last = now
-	addCounters(reflect.ValueOf(&now).Elem(), reflect.ValueOf(r.ended))
-	return now
-}
-
-// addCounters adds the counters of from to those of to: all fields of type uint64.
-func addCounters(to, from reflect.Value) {
-	for i := range to.NumField() {
-		switch f := to.Field(i); f.Kind() {
-		case reflect.Uint64:
-			f.SetUint(f.Uint() + from.Field(i).Uint())
-		case reflect.Struct:
-			addCounters(f, from.Field(i))
-		}
-	}
 }
