@@ -147,15 +147,10 @@ func goFiles(args []string) []string {
 // linkMain makes the job's overlay link netring into the packages main that the arguments
 // name, and returns the arguments for `go build`.
 func (j *job) linkMain(args []string) ([]string, error) {
-	flags := j.request.list
-	if j.overlay != "" {
-		flags = append(slices.Clip(flags), "-overlay="+j.overlay)
-	}
-	pkgs, err := j.tc.list(flags, args...)
+	pkgs, err := j.list(args...)
 	if err != nil {
 		return nil, err
 	}
-	found := false
 	for _, p := range pkgs {
 		if p.Name != "main" {
 			continue
@@ -163,13 +158,9 @@ func (j *job) linkMain(args []string) ([]string, error) {
 		if j.tc.inModuleCache(p.Dir) {
 			return nil, fmt.Errorf("%s is in the module cache, where the go command does not let a build change files; give its version, as in %s@latest", p.ImportPath, p.ImportPath)
 		}
-		found = true
 		j.layers = append(j.layers, overlay.LinkMain(p.Dir))
 	}
-	if !found {
-		return nil, fmt.Errorf("%s is no package main; use netring-try test for other packages", strings.Join(args, " "))
-	}
-	if len(goFiles(args)) == len(args) {
+	if len(pkgs) > 0 && len(goFiles(args)) == len(args) {
 		return append(slices.Clip(args), overlay.MainLink(filepath.Dir(args[0]))), nil
 	}
 	return args, nil

@@ -33,7 +33,9 @@ func cmdTest(args []string) error {
 	if j.rest, err = j.expandStd(j.rest); err != nil {
 		return err
 	}
-	j.layers = append(j.layers, overlay.LinkTests)
+	if err := j.linkTests(j.rest); err != nil {
+		return err
+	}
 	flags := j.flags
 	if os.Getenv(statsEnv) != "" && !hasFlag(slices.Concat(j.flags, packages), "count") {
 		flags = append(slices.Clip(flags), "-count=1") // a cached result would write no counters
@@ -214,4 +216,30 @@ func (j *job) expandStd(args []string) ([]string, error) {
 		expanded = append(expanded, strings.Fields(string(out))...)
 	}
 	return expanded, nil
+}
+
+// linkTests makes the job's overlay link netring into the tests of the packages that the
+// arguments of `go test` name.
+func (j *job) linkTests(args []string) error {
+	j.layers = append(j.layers, overlay.LinkTests)
+	var patterns []string
+	for _, i := range operands(args) {
+		if len(patterns) > 0 && (args[i-1] != patterns[len(patterns)-1]) {
+			break // the go command takes packages that stand together
+		}
+		patterns = append(patterns, args[i])
+	}
+	if files := goFiles(patterns); len(files) > 0 && len(files) == len(patterns) {
+		return nil // the package consists of these files
+	}
+	pkgs, err := j.list(patterns...)
+	if err != nil {
+		return err
+	}
+	for _, p := range pkgs {
+		if !p.Standard && !j.tc.inModuleCache(p.Dir) {
+			j.layers = append(j.layers, overlay.LinkTested(p.Dir, p.Name, len(p.TestGoFiles) > 0, len(p.XTestGoFiles) > 0))
+		}
+	}
+	return nil
 }

@@ -127,28 +127,31 @@ func (t *toolchain) abs(name string) string {
 	return filepath.Join(t.dir, name)
 }
 
-// mainPackage is a package main of the program.
-type mainPackage struct {
-	Name, ImportPath, Dir string
+// programPackage is a package of the program, as `go list -json` prints it.
+type programPackage struct {
+	Name, ImportPath, Dir     string
+	Standard                  bool
+	TestGoFiles, XTestGoFiles []string
 }
 
-// list returns the packages that the patterns match. flags are build flags.
-func (t *toolchain) list(flags []string, patterns ...string) ([]mainPackage, error) {
-	args := append([]string{"list", "-find", "-json=Name,ImportPath,Dir"}, flags...)
-	out, err := t.output(append(append(args, "--"), patterns...)...)
+// list returns the packages that the patterns match. A package that cannot be loaded is listed
+// with what is known, for `go build` and `go test` report what is wrong.
+func (j *job) list(patterns ...string) ([]programPackage, error) {
+	args := []string{"list", "-e", "-find", "-json=Name,ImportPath,Dir,Standard,TestGoFiles,XTestGoFiles"}
+	if j.overlay != "" {
+		args = append(args, "-overlay="+j.overlay)
+	}
+	out, err := j.tc.plain.output(slices.Concat(args, j.request.list, []string{"--"}, patterns)...)
 	if err != nil {
 		return nil, err
 	}
-	var pkgs []mainPackage
+	var pkgs []programPackage
 	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
-		var p mainPackage
+		var p programPackage
 		if err := d.Decode(&p); err != nil {
 			return nil, fmt.Errorf("output of go list: %w", err)
 		}
 		pkgs = append(pkgs, p)
-	}
-	if len(pkgs) == 0 {
-		return nil, fmt.Errorf("no packages match %q", patterns)
 	}
 	return pkgs, nil
 }

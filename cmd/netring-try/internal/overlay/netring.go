@@ -73,7 +73,7 @@ func Netring(pkgs []Package) Layer {
 			if p.Standard {
 				continue
 			}
-			if err := add(t, p, moved); err != nil {
+			if err := addPackage(t, p, moved); err != nil {
 				return fmt.Errorf("adding package %s to the build: %w", p.ImportPath, err)
 			}
 		}
@@ -86,8 +86,8 @@ func Netring(pkgs []Package) Layer {
 	}
 }
 
-// add adds a package, with its imports of moved packages changed.
-func add(t *Tree, p Package, moved map[string]bool) error {
+// addPackage adds a package, with its imports of moved packages changed.
+func addPackage(t *Tree, p Package, moved map[string]bool) error {
 	if len(p.CgoFiles) > 0 || len(p.EmbedFiles) > 0 {
 		return fmt.Errorf("it uses cgo or embedded files (%q), which netring-try does not support", slices.Concat(p.CgoFiles, p.EmbedFiles))
 	}
@@ -136,8 +136,12 @@ func moveImports(name string, src []byte, moved map[string]bool) ([]byte, error)
 	return append(out, src[done:]...), nil
 }
 
-// linkName is the file that imports the hook into a package.
-const linkName = "zz_netring_try.go"
+// Names of the files that import the hook into a package.
+const (
+	linkName      = "zz_netring_try.go"
+	linkTestName  = "zz_netring_try_test.go"
+	linkXTestName = "zz_netring_try_x_test.go"
+)
 
 // link returns the file that imports the hook into the named package.
 func link(name string) []byte {
@@ -155,19 +159,38 @@ func LinkTests(t *Tree) error {
 	return nil
 }
 
-// LinkMain returns the Layer that imports the hook into the package main in dir. The added file
-// must be an argument of `go build`, too, if the package is given as a list of files; its name
-// is [MainLink](dir).
-func LinkMain(dir string) Layer {
+// LinkTested returns the Layer that imports the hook into the tests of the package in dir, too,
+// so that the hook is set before the package's variables are initialised. LinkTests alone
+// promises that for the test functions only.
+func LinkTested(dir, name string, internal, external bool) Layer {
 	return func(t *Tree) error {
-		name := MainLink(dir)
-		if _, err := t.Read(name); err == nil {
-			return fmt.Errorf("%s exists; netring-try needs this file name: rename the file", name)
+		if internal {
+			if err := t.add(filepath.Join(dir, linkTestName), link(name)); err != nil {
+				return err
+			}
 		}
-		t.Write(name, link("main"))
+		if external {
+			return t.add(filepath.Join(dir, linkXTestName), link(name+"_test"))
+		}
 		return nil
 	}
 }
 
+// LinkMain returns the Layer that imports the hook into the package main in dir. The added file
+// must be an argument of `go build`, too, if the package is given as a list of files; its name
+// is [MainLink](dir).
+func LinkMain(dir string) Layer {
+	return func(t *Tree) error { return t.add(MainLink(dir), link("main")) }
+}
+
 // MainLink returns the name of the file that [LinkMain] adds to dir.
 func MainLink(dir string) string { return filepath.Join(dir, linkName) }
+
+// add adds a file to a package of the program.
+func (t *Tree) add(name string, data []byte) error {
+	if _, err := t.Read(name); err == nil {
+		return fmt.Errorf("%s exists; netring-try needs this file name: rename the file", name)
+	}
+	t.Write(name, data)
+	return nil
+}
