@@ -823,7 +823,7 @@ func TestPortablePollerRefuses(t *testing.T) {
 		{listen(new(portablePoller), ListenConfig{}, "tcp"), errNilPoller.Error()},
 		{new(portablePoller).Close(), errNilPoller.Error()},
 		{new(Poller).Close(), errNilPoller.Error()},
-		{listen(p.portablePoller, ListenConfig{}, "udp"), `netring: network "udp" is not served; use one of ["tcp" "tcp4" "tcp6" "unix"], or package net`},
+		{listen(p.portablePoller, ListenConfig{}, "udp"), `netring: network "udp" is not served; use one of ["tcp" "tcp4" "tcp6" "unix" "unixpacket"], or package net`},
 		{listen(p.portablePoller, ListenConfig{}, "tpc"), "unknown network tpc"},
 		{listen(p.portablePoller, ListenConfig{Coalesce: 3}, "tcp"), "netring: ListenConfig.Coalesce is 3; use 0 for the Poller's size, a negative value for none, or 512 to 16777216 bytes"},
 	} {

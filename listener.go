@@ -64,9 +64,6 @@ func (l *portableListener) init(p *portablePoller, network string, s streamListe
 	l.cleanup = runtime.AddCleanup(l, func(o portableOrphan) { o.close() }, portableOrphan{p, s})
 }
 
-// setNetwork sets the name of the network in errors, before anybody knows l.
-func (l *portableListener) setNetwork(network string) { l.network = network }
-
 func (l *portableListener) ok() bool { return l != nil && l.std != nil }
 
 // accept waits for the next connection and makes c that connection.

@@ -31,3 +31,6 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	}
 	return c, nil
 }
+
+// setNetwork sets the name of the network in errors, before anybody knows l.
+func (l *Listener) setNetwork(network string) { l.network = network }

@@ -19,7 +19,7 @@ func networkError(network string) error {
 	case slices.Contains([]string{"udp", "udp4", "udp6", "ip", "ip4", "ip6", "unixgram"}, name):
 		return unservedNetwork{net.UnknownNetworkError(network)}
 	}
-	return unknownNetwork{net.UnknownNetworkError(network)} // to package net, too
+	return net.UnknownNetworkError(network) // package net does not know the network either
 }
 
 // unservedNetwork is the error for a network that only package net serves.
@@ -28,16 +28,6 @@ type unservedNetwork struct{ net.UnknownNetworkError }
 func (e unservedNetwork) Error() string {
 	return fmt.Sprintf("netring: network %q is not served; use one of %q, or package net", string(e.UnknownNetworkError), networks)
 }
-
-// unknownNetwork is the error for a network that nobody knows.
-type unknownNetwork struct{ net.UnknownNetworkError }
-
-func (e unknownNetwork) Error() string {
-	return fmt.Sprintf("unknown network %s; netring knows %q", string(e.UnknownNetworkError), networks)
-}
-
-// Unwrap lets errors.As find package net's error.
-func (e unknownNetwork) Unwrap() error { return e.UnknownNetworkError }
 
 // Unwrap lets errors.As find package net's error.
 func (e unservedNetwork) Unwrap() error { return e.UnknownNetworkError }
