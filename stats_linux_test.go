@@ -405,3 +405,38 @@ func TestBuffered(t *testing.T) {
 		})
 	}
 }
+
+// A Write that has room according to Buffered does not wait, also while the kernel has
+// taken a part of what it was offered.
+func TestBufferedLeavesRoom(t *testing.T) {
+	for _, engine := range engines(t) {
+		t.Run(engine.String(), func(t *testing.T) {
+			const size, message, part = 64 << 10, 1000, 16 << 10
+			s := &stack{poller: newPoller(t, Config{Engine: engine, Coalesce: size})}
+			server, client := s.pair(t)
+			c := server.(*Conn)
+			must(t, c.SetWriteBuffer(part))
+			written := 0
+			fill := func(patience time.Duration) error {
+				must(t, c.SetWriteDeadline(time.Now().Add(5*time.Second)))
+				for c.Buffered()+message <= size {
+					n, err := c.Write(make([]byte, message))
+					must(t, err) // nobody reads, so a Write that waits times out
+					written += n
+				}
+				must(t, c.SetWriteDeadline(time.Now().Add(patience)))
+				return c.Flush()
+			}
+			for fill(20*time.Millisecond) == nil {
+				// the sockets still take everything
+			}
+			for read := 0; written-read > size; read += part {
+				_, err := io.ReadFull(client, make([]byte, part))
+				must(t, err)
+				if read < 2<<20 {
+					_ = fill(time.Millisecond) // gives the kernel time to take a part
+				}
+			}
+		})
+	}
+}
