@@ -206,14 +206,23 @@ func (e *Example) Stop(t *testing.T, sig os.Signal) (stderr string) {
 // Wait is Stop for an example that has got its signal.
 func (e *Example) Wait(t *testing.T) (stderr string) {
 	t.Helper()
+	rest, stderr, err := e.End(t)
+	if err != nil || rest != "shut down\n" {
+		t.Errorf("the example ended with %v and printed %q, %s", err, rest, stderr)
+	}
+	return stderr
+}
+
+// End waits until the example and the processes that it has started end. It returns what
+// they have printed since Start, and how the example ended.
+func (e *Example) End(t *testing.T) (stdout, stderr string, err error) {
+	t.Helper()
 	rest, err := io.ReadAll(e.out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.cmd.Wait(); err != nil || string(rest) != "shut down\n" {
-		t.Errorf("the example ended with %v and printed %q, %s", err, rest, e.stderr)
-	}
-	return e.stderr.String()
+	err = e.cmd.Wait()
+	return string(rest), e.stderr.String(), err
 }
 
 // checkRefuses checks that the example fails with the given arguments, and names the

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/netring-go/netring/examples/internal/exampletest"
+)
+
+// fasthttp keeps a clock in the background for ever, and a cleaner of its workers for some
+// seconds.
+func TestMain(m *testing.M) {
+	exampletest.Main(m, main,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
+
+func TestExample(t *testing.T) {
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
+		tr := &http.Transport{MaxIdleConnsPerHost: 16}
+		defer tr.CloseIdleConnections()
+		c := &http.Client{Transport: tr, Timeout: 30 * time.Second}
+		url := "http://" + e.Addr + "/"
+		if got := do(t, c, url, nil); string(got) != "Hello, World!\n" {
+			t.Errorf("it serves %q", got)
+		}
+		var wg sync.WaitGroup
+		for worker := range 16 {
+			wg.Go(func() {
+				for i := range 50 {
+					body := bytes.Repeat(fmt.Appendf(nil, "%d/%d ", worker, i), 1+i*40)
+					if got := do(t, c, url, body); !bytes.Equal(got, body) {
+						t.Errorf("of %d bytes, %d or others came back", len(body), len(got))
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// Requests that a client sends without waiting for the answers are answered in order.
+func TestPipelining(t *testing.T) {
+	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			e := exampletest.Start(t, exampletest.Command(t, append(args, "-addr", "127.0.0.1:0")...))
+			var wg sync.WaitGroup
+			for client := range 8 {
+				wg.Go(func() { pipeline(t, e.Addr, client) })
+			}
+			wg.Wait()
+			e.Stop(t, syscall.SIGTERM)
+		})
+	}
+}
+
+// pipeline sends requests, 16 at a time, and reads the answers.
+func pipeline(t *testing.T, addr string, client int) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	in := bufio.NewReader(c)
+	body := func(i int) string { return fmt.Sprintf("%d/%d", client, i) }
+	for round := range 50 {
+		var requests bytes.Buffer
+		for i := round * 16; i < (round+1)*16; i++ {
+			fmt.Fprintf(&requests, "POST / HTTP/1.1\r\nHost: example\r\nContent-Length: %d\r\n\r\n%s", len(body(i)), body(i))
+		}
+		if _, err := c.Write(requests.Bytes()); err != nil {
+			t.Error(err)
+			return
+		}
+		for i := round * 16; i < (round+1)*16; i++ {
+			resp, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got, err := io.ReadAll(resp.Body); string(got) != body(i) || err != nil {
+				t.Errorf("%q came back as %q, %v", body(i), got, err)
+				return
+			}
+		}
+	}
+}
+
+// do sends a request and returns the answer's body.
+func do(t *testing.T, c *http.Client, url string, body []byte) []byte {
+	t.Helper()
+	resp, err := c.Post(url, "text/plain", bytes.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%s, %v", resp.Status, err)
+	}
+	return got
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/netring-go/netring/examples/internal/exampletest"
+)
+
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
+
+func TestExample(t *testing.T) {
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		c := redis.NewClient(&redis.Options{Addr: e.Addr, MaxRetries: -1, DisableIdentity: true})
+		defer func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		checkCommands(t, ctx, c)
+		var wg sync.WaitGroup
+		for worker := range 8 {
+			wg.Go(func() { checkPipelines(t, ctx, c, worker) })
+		}
+		wg.Wait()
+	})
+}
+
+func checkCommands(t *testing.T, ctx context.Context, c *redis.Client) {
+	t.Helper()
+	if got, err := c.Ping(ctx).Result(); got != "PONG" || err != nil {
+		t.Fatalf("PING: %q, %v", got, err)
+	}
+	if _, err := c.Get(ctx, "absent").Result(); !errors.Is(err, redis.Nil) {
+		t.Errorf("GET of an absent key: %v, want redis.Nil", err)
+	}
+	big := strings.Repeat("0123456789abcdef", 1<<16) // larger than the write buffer
+	if err := c.Set(ctx, "big", big, 0).Err(); err != nil {
+		t.Error(err)
+	}
+	if got, err := c.Get(ctx, "big").Result(); got != big || err != nil {
+		t.Errorf("GET of %d bytes returns %d bytes, or others, %v", len(big), len(got), err)
+	}
+	if n, err := c.Del(ctx, "big", "absent").Result(); n != 1 || err != nil {
+		t.Errorf("DEL of a key that exists and one that does not: %d, %v", n, err)
+	}
+	if err := c.Do(ctx, "set", "key").Err(); err == nil || !strings.Contains(err.Error(), "wrong number of arguments") {
+		t.Errorf("SET without a value: %v", err)
+	}
+	if err := c.Do(ctx, "fly").Err(); err == nil || !strings.Contains(err.Error(), "unknown command") {
+		t.Errorf("an unknown command: %v", err)
+	}
+}
+
+// checkPipelines sends many commands at once, and expects the answers in order.
+func checkPipelines(t *testing.T, ctx context.Context, c *redis.Client, worker int) {
+	const rounds, depth = 20, 32
+	for round := range rounds {
+		pipe := c.Pipeline()
+		var gets []*redis.StringCmd
+		for i := range depth {
+			key := fmt.Sprintf("key %d/%d", worker, i)
+			pipe.Set(ctx, key, fmt.Sprintf("value %d of %s", round, key), 0)
+			gets = append(gets, pipe.Get(ctx, key))
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			t.Error(err)
+			return
+		}
+		for i, get := range gets {
+			if want := fmt.Sprintf("value %d of key %d/%d", round, worker, i); get.Val() != want {
+				t.Errorf("GET returns %q, want %q", get.Val(), want)
+			}
+		}
+	}
+}
