@@ -2,10 +2,8 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -99,7 +97,7 @@ func TestGracefulShutdown(t *testing.T) {
 			}
 
 			e.Signal(t, syscall.SIGTERM)
-			waitUntilRefused(t, e.Addr)
+			e.WaitUntilRefused(t)
 
 			go func() {
 				io.WriteString(send, "and after")
@@ -111,21 +109,4 @@ func TestGracefulShutdown(t *testing.T) {
 			e.Wait(t)
 		})
 	}
-}
-
-// waitUntilRefused waits until nobody listens on addr.
-func waitUntilRefused(t *testing.T, addr string) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		c, err := net.Dial("tcp", addr)
-		switch {
-		case err == nil:
-			c.Close()
-		case errors.Is(err, syscall.ECONNREFUSED):
-			return
-		case !errors.Is(err, syscall.ECONNRESET): // it connected while the listener was closed
-			t.Fatal(err)
-		}
-	}
-	t.Fatalf("%s still accepts connections", addr)
 }

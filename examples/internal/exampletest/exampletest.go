@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -193,6 +194,23 @@ func (e *Example) Signal(t *testing.T, sig os.Signal) {
 	if err := e.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// WaitUntilRefused waits until the example listens no more.
+func (e *Example) WaitUntilRefused(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		c, err := net.Dial("tcp", e.Addr)
+		switch {
+		case err == nil:
+			c.Close()
+		case errors.Is(err, syscall.ECONNREFUSED):
+			return
+		case !errors.Is(err, syscall.ECONNRESET): // it connected while the listener was closed
+			t.Fatal(err)
+		}
+	}
+	t.Fatalf("%s still accepts connections", e.Addr)
 }
 
 // Stop ends the example with a signal and checks how it ends. It returns what the example

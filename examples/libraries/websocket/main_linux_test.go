@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/netring-go/netring/examples/internal/exampletest"
+)
+
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
+
+// dial connects. The connection ends with ctx.
+func dial(t *testing.T, ctx context.Context, addr string) *websocket.Conn {
+	t.Helper()
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	c, _, err := websocket.Dial(ctx, "ws://"+addr+"/", &websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadLimit(maxMessage)
+	t.Cleanup(func() { c.CloseNow() })
+	return c
+}
+
+func TestExample(t *testing.T) {
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		for client := range 16 {
+			c := dial(t, ctx, e.Addr)
+			wg.Go(func() {
+				checkEcho(t, ctx, c, client)
+				if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
+					t.Errorf("closing: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// checkEcho sends messages of many sizes and expects them back.
+func checkEcho(t *testing.T, ctx context.Context, c *websocket.Conn, client int) {
+	r := rand.New(rand.NewPCG(uint64(client), 1))
+	for i, size := range []int{0, 1, 125, 126, 511, 512, 65535, 65536, 1 << 20} {
+		kind, message := websocket.MessageBinary, make([]byte, size)
+		for j := range message {
+			message[j] = byte(r.Uint32())
+		}
+		if i%2 == 1 {
+			kind, message = websocket.MessageText, bytes.Repeat([]byte{byte('a' + client)}, size)
+		}
+		if err := c.Write(ctx, kind, message); err != nil {
+			t.Error(err)
+			return
+		}
+		gotKind, got, err := c.Read(ctx)
+		if err != nil || gotKind != kind || !bytes.Equal(got, message) {
+			t.Errorf("a %v of %d bytes came back as a %v of %d bytes, or others, %v", kind, size, gotKind, len(got), err)
+			return
+		}
+	}
+}
+
+// The example tells its clients when it ends.
+func TestGoingAway(t *testing.T) {
+	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			e := exampletest.Start(t, exampletest.Command(t, append(args, "-addr", "127.0.0.1:0")...))
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			var wg sync.WaitGroup
+			for range 4 {
+				c := dial(t, ctx, e.Addr)
+				// Only when a message has come back, the server has accepted the connection.
+				if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+					t.Fatal(err)
+				}
+				if _, _, err := c.Read(ctx); err != nil {
+					t.Fatal(err)
+				}
+				wg.Go(func() {
+					if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+						t.Errorf("the client reads the error %v, want %v", err, websocket.StatusGoingAway)
+					}
+				})
+			}
+			stderr := e.Stop(t, syscall.SIGTERM)
+			wg.Wait()
+			if stderr != "" {
+				t.Errorf("the example reports %q", stderr)
+			}
+		})
+	}
+}
