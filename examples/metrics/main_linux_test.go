@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httputil"
 	"os"
 	"os/exec"
 	"regexp"
@@ -187,7 +188,10 @@ func TestExample(t *testing.T) {
 			}
 		}
 		seen := collect(t, events, requests)
-		if first.Counting && (seen.BytesIn == 0 || seen.BytesOut == 0 || seen.Connections != 2 || seen.Ops == 0 || seen.Direct == 0) {
+		if want := requests * size(t, e.url+"/hello"); first.Counting && seen.BytesIn != want {
+			t.Errorf("the events tell of %d bytes in, want %d", seen.BytesIn, want)
+		}
+		if first.Counting && (seen.BytesOut == 0 || seen.Connections != 2 || seen.Ops == 0 || seen.Direct == 0) {
 			t.Errorf("the events tell of %+v", seen)
 		}
 		checkMetrics(t, client, e, seen)
@@ -206,6 +210,20 @@ func TestExample(t *testing.T) {
 			t.Errorf("the event stream ended with %v", err)
 		}
 	})
+}
+
+// size returns the number of bytes of a request.
+func size(t *testing.T, url string) uint64 {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := httputil.DumpRequestOut(req, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint64(len(text))
 }
 
 // collect adds up samples until they tell of the given number of requests. They must
