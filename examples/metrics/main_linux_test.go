@@ -191,7 +191,7 @@ func TestExample(t *testing.T) {
 		if want := requests * size(t, e.url+"/hello"); first.Counting && seen.BytesIn != want {
 			t.Errorf("the events tell of %d bytes in, want %d", seen.BytesIn, want)
 		}
-		if first.Counting && (seen.BytesOut == 0 || seen.Connections != 2 || seen.Ops == 0 || seen.Direct == 0) {
+		if first.Counting && (seen.BytesOut == 0 || seen.Connections < 2 || seen.Ops == 0 || seen.Direct == 0) {
 			t.Errorf("the events tell of %+v", seen)
 		}
 		checkMetrics(t, client, e, seen)
