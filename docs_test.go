@@ -2,6 +2,7 @@ package netring
 
 import (
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -234,7 +236,7 @@ func TestRatiosStandInOnePlace(t *testing.T) {
 }
 
 var (
-	link   = regexp.MustCompile(`\]\(([^)#]*)[^)]*\)`)
+	link   = regexp.MustCompile(`\]\(([^)#]*)(#?[^)]*)\)`)
 	goFile = regexp.MustCompile("`([\\w./*-]+\\.go)`")
 )
 
@@ -246,7 +248,7 @@ func documents(t *testing.T) []string {
 	for i := range docs {
 		docs[i] = filepath.ToSlash(docs[i])
 	}
-	return append(docs, "README.md", "ARCHITECTURE.md", "CHANGELOG.md")
+	return append(docs, "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 }
 
 // Links lead to files that exist, and the Go files that documents name exist.
@@ -300,5 +302,93 @@ func TestDocumentsForm(t *testing.T) {
 	}
 	if got := len(strings.Fields(read(t, "README.md"))); got > maxWords {
 		t.Errorf("README.md has %d words; use at most %d", got, maxWords)
+	}
+}
+
+// anchor returns the fragment of a link to a heading.
+func anchor(heading string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(strings.TrimSpace(heading)) {
+		switch {
+		case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+			b.WriteRune(r)
+		case r == ' ':
+			b.WriteByte('-')
+		}
+	}
+	return "#" + b.String()
+}
+
+// anchors returns the fragments that a document has.
+func anchors(t *testing.T, doc string) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for line := range strings.Lines(fenced.ReplaceAllString(read(t, doc), "")) {
+		if heading := strings.TrimLeft(line, "#"); heading != line && strings.HasPrefix(heading, " ") {
+			all[anchor(heading)] = true
+		}
+	}
+	return all
+}
+
+// Links to a part of a document lead to one of its headings.
+func TestDocumentsAnchors(t *testing.T) {
+	checkout(t)
+	links := 0
+	for _, doc := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(fenced.ReplaceAllString(read(t, doc), ""), -1) {
+			target, fragment := m[1], m[2]
+			if fragment == "" || strings.Contains(target, "://") {
+				continue
+			}
+			links++
+			if target = path.Join(path.Dir(doc), target); m[1] == "" {
+				target = doc
+			}
+			if !anchors(t, target)[fragment] {
+				t.Errorf("%s has a link to %s%s, which is no heading there", doc, target, fragment)
+			}
+		}
+	}
+	if links == 0 {
+		t.Error("no document has a link to a heading")
+	}
+}
+
+// Every document is reachable: docs/README.md links to it.
+func TestDocumentsIndex(t *testing.T) {
+	const index = "docs/README.md"
+	linked := map[string]bool{"README.md": true, index: true} // where readers come from
+	for _, m := range link.FindAllStringSubmatch(read(t, index), -1) {
+		linked[path.Join(path.Dir(index), m[1])] = true
+	}
+	for _, doc := range documents(t) {
+		if !linked[doc] {
+			t.Errorf("%s has no link to %s", index, doc)
+		}
+	}
+}
+
+var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// Go code in documents is formatted and has no syntax errors.
+func TestDocumentsCode(t *testing.T) {
+	for _, doc := range documents(t) {
+		for _, m := range goBlock.FindAllStringSubmatch(read(t, doc), -1) {
+			formatted, err := format.Source([]byte(m[1]))
+			if err != nil {
+				t.Errorf("%s: %v in\n%s", doc, err, m[1])
+			} else if string(formatted) != m[1] {
+				t.Errorf("%s has code that gofmt changes:\n%s", doc, m[1])
+			}
+		}
+	}
+}
+
+// docs/support.md and the module name the same version of Go.
+func TestSupportedGo(t *testing.T) {
+	m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
+	if m == nil || !strings.Contains(read(t, "docs/support.md"), "| Go | "+m[1]+" and later;") {
+		t.Errorf("go.mod has %q, and docs/support.md another version", m)
 	}
 }
