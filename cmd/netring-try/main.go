@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/netring-go/netring/cmd/netring-try/internal/check"
 )
 
 // command is a subcommand.
@@ -25,6 +27,7 @@ var commands = []command{
 	{"build", "[flags] [packages]", "build programs on netring, like go build", cmdBuild},
 	{"test", "[flags] [packages]", "run tests on netring, like go test", cmdTest},
 	{"compare", "[flags] package [arguments] -- command", "measure a program on netring and on package net", cmdCompare},
+	{"check", "[flags] [packages]", "list the code that depends on package net's types", cmdCheck},
 }
 
 func main() {
@@ -39,6 +42,8 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+func cmdCheck(args []string) error { return check.Run(args, os.Stdout, os.Stderr) }
 
 // run runs the subcommand that the arguments name.
 func run(args []string, out io.Writer) error {
