@@ -51,19 +51,25 @@ func run(args []string, out io.Writer) error {
 		usage(os.Stderr)
 		return exitStatus(2)
 	}
-	switch args[0] {
-	case "help", "-h", "-help", "--help":
+	if args[0] == "help" || isHelp(args[0]) {
 		usage(out)
 		return nil
 	}
 	for _, c := range commands {
-		if c.name == args[0] {
+		switch {
+		case c.name != args[0]:
+		case len(args) > 1 && isHelp(args[1]) && c.name != "check": // which has its own
+			usage(out)
+			return nil
+		default:
 			return c.run(args[1:])
 		}
 	}
 	usage(os.Stderr)
 	return fmt.Errorf("the command %q is unknown", args[0])
 }
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "netring-try runs a Go program on netring without changing it.")

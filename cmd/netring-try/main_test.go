@@ -174,3 +174,13 @@ func mustTry(t *testing.T, dir string, args ...string) string {
 	}
 	return p.stdout.String()
 }
+
+// TestHelp checks that each way to ask for help prints the usage and is no error.
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"-h"}, {"run", "-h"}, {"build", "-help"}, {"test", "--help"}, {"compare", "-h"}} {
+		var out strings.Builder
+		if err := run(args, &out); err != nil || !strings.Contains(out.String(), "Usage: netring-try command") {
+			t.Errorf("%q: %v, printed %q", args, err, out.String())
+		}
+	}
+}
