@@ -68,14 +68,8 @@ type side struct {
 // their system calls themselves: a connection for a single request, which has
 // arrived by the time it is accepted, needs no more than a recv, a send and a close.
 func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
-	inBubble() // notes it
-	fd := &FD{drains: tcp, ahead: readAhead{buffer: engine.NoBuffer}}
-	fd.descriptor.init(r, sysfd)
-	fd.rd.alarm.owner, fd.wr.alarm.owner = fd, fd
-	fd.rd.op.init(fd, engine.Recv, sysfd)
-	fd.rd.assumeReady(true)
-	fd.wr.op.init(fd, engine.Send, sysfd)
-	fd.wr.assumeReady(true)
+	fd := new(FD)
+	fd.init(r, sysfd, tcp)
 	if !tcp { // or it is Multipath TCP
 		domain, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 		if err != nil {
@@ -92,6 +86,19 @@ func (r *Reactor) NewFD(sysfd int, tcp bool) (*FD, error) {
 	}
 	r.n.opened.Add(1)
 	return fd, nil
+}
+
+// init is the part of NewFD that cannot fail.
+func (fd *FD) init(r *Reactor, sysfd int, tcp bool) {
+	inBubble() // notes it
+	fd.drains = tcp
+	fd.ahead.buffer = engine.NoBuffer
+	fd.descriptor.init(r, sysfd)
+	fd.rd.alarm.owner, fd.wr.alarm.owner = fd, fd
+	fd.rd.op.init(fd, engine.Recv, sysfd)
+	fd.rd.assumeReady(true)
+	fd.wr.op.init(fd, engine.Send, sysfd)
+	fd.wr.assumeReady(true)
 }
 
 // SetDirectWrites has a Write that finds room in the socket make its system call

@@ -1,0 +1,182 @@
+package deep
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netring-go/netring/reactor"
+	"github.com/netring-go/netring/reactor/engine"
+)
+
+// EngineEnv is the environment variable that chooses the engine: auto, uring, syscall, or
+// net for none. It is netring.EngineEnv.
+const EngineEnv = "NETRING_ENGINE"
+
+// StatsEnv is the environment variable that, set to 1, has the process print what Report
+// returns to its standard error when it exits.
+const StatsEnv = "NETRING_DEEP_STATS"
+
+// maxReactors bounds the number of reactors.
+const maxReactors = 1024
+
+// reactors serve the sockets. They are made when the first socket comes and last as long
+// as the process. While no call waits, they have no goroutine.
+var reactors pool
+
+// Open gives the non-blocking stream socket sysfd to a reactor. It returns nil if the
+// socket is better left to package net: it listens, the environment says so, or there is
+// no reactor. The socket still belongs to the caller, see [reactor.Borrowed].
+func Open(sysfd int) *reactor.Borrowed { return reactors.open(sysfd) }
+
+// Report describes the engine and what the reactors have done so far, in one line.
+func Report() string { return reactors.report() }
+
+// pool is a set of reactors, one for each P. The zero value is ready for use.
+type pool struct {
+	next   atomic.Uint32 // placement of sockets is round robin
+	served atomic.Uint64 // sockets
+	all    atomic.Pointer[[]*reactor.Reactor]
+
+	mu      sync.Mutex // held while reactors are added
+	started bool
+	kind    engine.Kind
+	err     error // why there are no reactors, or no more
+}
+
+// open is Open.
+func (p *pool) open(sysfd int) *reactor.Borrowed {
+	listens, tcp := inspect(sysfd)
+	if listens {
+		return nil
+	}
+	r := p.place()
+	if r == nil {
+		return nil
+	}
+	b, err := r.Borrow(sysfd, tcp)
+	if err != nil { // which only a closed reactor has
+		return nil
+	}
+	p.served.Add(1)
+	return b
+}
+
+// inspect returns whether the socket listens, and whether it is plain TCP. In doubt, it is
+// not: then a read that leaves nothing behind costs one more system call.
+func inspect(sysfd int) (listens, tcp bool) {
+	// A listener waits nearly all the time. On a connection's reactor it would keep that
+	// from having a leader. And accepting ahead of Accept can be noticed.
+	n, err := unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || n != 0 {
+		return true, false
+	}
+	n, err = unix.GetsockoptInt(sysfd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	return false, err == nil && n == unix.IPPROTO_TCP
+}
+
+// place returns the reactor for the next socket, nil if there is none.
+func (p *pool) place() *reactor.Reactor {
+	want := min(runtime.GOMAXPROCS(0), runtime.NumCPU(), maxReactors)
+	rs := p.current()
+	if len(rs) < want {
+		rs = p.grow(want)
+	}
+	if len(rs) == 0 {
+		return nil
+	}
+	return rs[(p.next.Add(1)-1)%uint32(len(rs))]
+}
+
+func (p *pool) current() []*reactor.Reactor {
+	if rs := p.all.Load(); rs != nil {
+		return *rs
+	}
+	return nil
+}
+
+// grow adds reactors until there are want, or until one cannot be made.
+func (p *pool) grow(want int) []*reactor.Reactor {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.started {
+		p.started = true
+		p.kind, p.err = chosenEngine()
+	}
+	rs := slices.Clone(p.current())
+	for p.err == nil && p.kind != engine.Net && len(rs) < want {
+		r, err := p.newReactor()
+		if err != nil {
+			p.err = err
+			break
+		}
+		rs = append(rs, r)
+	}
+	p.all.Store(&rs)
+	return rs
+}
+
+// newReactor makes a reactor. If the first has no ring, the others have none either. p.mu
+// is held.
+func (p *pool) newReactor() (*reactor.Reactor, error) {
+	// No read goes through the shared buffers, so the least of them is enough.
+	r, err := reactor.New(reactor.Config{Engine: p.kind, Buffers: 1, BufferSize: 512, SmallRead: -1})
+	if err != nil {
+		return nil, fmt.Errorf("start a reactor: %w", err)
+	}
+	p.kind, _ = r.Engine()
+	return r, nil
+}
+
+// chosenEngine returns the engine that the environment asks for.
+func chosenEngine() (engine.Kind, error) {
+	v := os.Getenv(EngineEnv)
+	if v == "" {
+		return engine.Auto, nil
+	}
+	for _, k := range []engine.Kind{engine.Auto, engine.URing, engine.Syscall, engine.Net} {
+		if v == k.String() {
+			return k, nil
+		}
+	}
+	return engine.Net, fmt.Errorf("%s is %q; use auto, uring, syscall or net", EngineEnv, v)
+}
+
+// report is Report.
+func (p *pool) report() string {
+	p.mu.Lock()
+	kind, err, started := p.kind, p.err, p.started
+	p.mu.Unlock()
+	var b strings.Builder
+	rs := p.current()
+	if !started || len(rs) == 0 {
+		kind = engine.Net
+	}
+	fmt.Fprintf(&b, "engine=%v reactors=%d sockets=%d", kind, len(rs), p.served.Load())
+	var sum reactor.Stats
+	for _, r := range rs {
+		s := r.Stats()
+		sum.Descriptors += s.Descriptors
+		sum.Batches += s.Batches
+		sum.Ops += s.Ops
+		sum.Inline += s.Inline
+		sum.Direct += s.Direct
+		sum.Events += s.Events
+	}
+	fmt.Fprintf(&b, " open=%d batches=%d ops=%d inline=%d direct=%d events=%d", sum.Descriptors, sum.Batches, sum.Ops, sum.Inline, sum.Direct, sum.Events)
+	if len(rs) > 0 {
+		if _, reason := rs[0].Engine(); reason != nil {
+			fmt.Fprintf(&b, " reason=%q", reason)
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(&b, " error=%q", err)
+	}
+	return b.String()
+}
