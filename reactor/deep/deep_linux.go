@@ -2,10 +2,10 @@ package deep
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -30,6 +30,10 @@ const maxReactors = 1024
 // as the process. While no call waits, they have no goroutine.
 var reactors pool
 
+// warnings is where a process learns that it has no reactors. Package net has no call that
+// could return the error.
+var warnings io.Writer = os.Stderr
+
 // Open gives the non-blocking stream socket sysfd to a reactor. It returns nil if the
 // socket is better left to package net: it listens, the environment says so, or there is
 // no reactor. The socket still belongs to the caller, see [reactor.Borrowed].
@@ -43,11 +47,12 @@ type pool struct {
 	next   atomic.Uint32 // placement of sockets is round robin
 	served atomic.Uint64 // sockets
 	all    atomic.Pointer[[]*reactor.Reactor]
+	full   atomic.Bool // no reactor can be added
 
 	mu      sync.Mutex // held while reactors are added
 	started bool
 	kind    engine.Kind
-	err     error // why there are no reactors, or no more
+	err     error // why no reactor can be added
 }
 
 // open is Open.
@@ -85,7 +90,7 @@ func inspect(sysfd int) (listens, tcp bool) {
 func (p *pool) place() *reactor.Reactor {
 	want := min(runtime.GOMAXPROCS(0), runtime.NumCPU(), maxReactors)
 	rs := p.current()
-	if len(rs) < want {
+	if len(rs) < want && !p.full.Load() {
 		rs = p.grow(want)
 	}
 	if len(rs) == 0 {
@@ -111,13 +116,15 @@ func (p *pool) grow(want int) []*reactor.Reactor {
 	}
 	rs := slices.Clone(p.current())
 	for p.err == nil && p.kind != engine.Net && len(rs) < want {
-		r, err := p.newReactor()
-		if err != nil {
-			p.err = err
-			break
+		var r *reactor.Reactor
+		if r, p.err = p.newReactor(); p.err == nil {
+			rs = append(rs, r)
 		}
-		rs = append(rs, r)
 	}
+	if p.err != nil && len(rs) == 0 {
+		fmt.Fprintf(warnings, "netring: package net serves all connections: %v\n", p.err)
+	}
+	p.full.Store(p.err != nil || p.kind == engine.Net)
 	p.all.Store(&rs)
 	return rs
 }
@@ -151,32 +158,28 @@ func chosenEngine() (engine.Kind, error) {
 // report is Report.
 func (p *pool) report() string {
 	p.mu.Lock()
-	kind, err, started := p.kind, p.err, p.started
+	kind, err := p.kind, p.err
 	p.mu.Unlock()
-	var b strings.Builder
 	rs := p.current()
-	if !started || len(rs) == 0 {
+	if len(rs) == 0 {
 		kind = engine.Net
 	}
-	fmt.Fprintf(&b, "engine=%v reactors=%d sockets=%d", kind, len(rs), p.served.Load())
 	var sum reactor.Stats
 	for _, r := range rs {
 		s := r.Stats()
 		sum.Descriptors += s.Descriptors
 		sum.Batches += s.Batches
 		sum.Ops += s.Ops
-		sum.Inline += s.Inline
 		sum.Direct += s.Direct
 		sum.Events += s.Events
-	}
-	fmt.Fprintf(&b, " open=%d batches=%d ops=%d inline=%d direct=%d events=%d", sum.Descriptors, sum.Batches, sum.Ops, sum.Inline, sum.Direct, sum.Events)
-	if len(rs) > 0 {
-		if _, reason := rs[0].Engine(); reason != nil {
-			fmt.Fprintf(&b, " reason=%q", reason)
+		if _, reason := r.Engine(); reason != nil {
+			err = reason
 		}
 	}
+	text := fmt.Sprintf("engine=%v reactors=%d sockets=%d open=%d batches=%d ops=%d direct=%d events=%d",
+		kind, len(rs), p.served.Load(), sum.Descriptors, sum.Batches, sum.Ops, sum.Direct, sum.Events)
 	if err != nil {
-		fmt.Fprintf(&b, " error=%q", err)
+		text += fmt.Sprintf(" reason=%q", err)
 	}
-	return b.String()
+	return text
 }
