@@ -31,14 +31,16 @@ func Prepare(ctx context.Context, req Request) (*Build, error) {
 		return nil, err
 	}
 	cfg.Modules = req.Modules
+	env := []string{"GOROOT=" + cfg.GOROOT, "GOTOOLCHAIN=local"}
 	if within(cfg.GOROOT, cache) {
 		// The go command refuses overlays of the module cache, which is where it keeps the
-		// toolchains that it has downloaded. It judges by the path.
-		link := filepath.Join(req.Work, "goroot")
-		if err := os.Symlink(cfg.GOROOT, link); err != nil {
-			return nil, fmt.Errorf("netring: link to a toolchain in the module cache: %w", err)
+		// toolchains that it has downloaded. It judges by the path, so the cache gets
+		// another one.
+		link := filepath.Join(req.Work, "modcache")
+		if err := os.Symlink(cache, link); err != nil {
+			return nil, fmt.Errorf("netring: link to the module cache: %w", err)
 		}
-		cfg.GOROOT = link
+		env = append(env, "GOMODCACHE="+link)
 	}
 	files, err := Overlay(cfg)
 	if err != nil {
@@ -50,7 +52,7 @@ func Prepare(ctx context.Context, req Request) (*Build, error) {
 	}
 	return &Build{
 		Go:      filepath.Join(cfg.GOROOT, "bin", "go"),
-		Env:     []string{"GOROOT=" + cfg.GOROOT, "GOTOOLCHAIN=local"},
+		Env:     env,
 		Overlay: path,
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Config says what an overlay is for.
@@ -63,10 +64,17 @@ func known(version string) bool {
 func Write(dir string, overlay map[string][]byte) (path string, err error) {
 	var index struct{ Replace map[string]string }
 	index.Replace = make(map[string]string, len(overlay))
+	// The go command keeps an index of GOROOT's packages, but leaves out what was changed
+	// less than two seconds ago. Go 1.25 finds directories that only an overlay has in
+	// that index alone.
+	settled := time.Now().Add(-time.Minute)
 	for i, name := range slices.Sorted(maps.Keys(overlay)) {
 		// The number keeps files of one name apart.
 		file := filepath.Join(dir, fmt.Sprintf("%04d-%s", i, filepath.Base(name)))
 		if err := os.WriteFile(file, overlay[name], 0o666); err != nil {
+			return "", fmt.Errorf("netring: write the overlay: %w", err)
+		}
+		if err := os.Chtimes(file, settled, settled); err != nil {
 			return "", fmt.Errorf("netring: write the overlay: %w", err)
 		}
 		index.Replace[name] = file
