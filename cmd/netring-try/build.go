@@ -21,6 +21,7 @@ type job struct {
 	layers []overlay.Layer // besides those that all builds need
 	cache  string
 
+	deep    bool   // netring below package net, see deepCommand
 	dial    bool   // dialled connections run on netring, too
 	netring string // directory or version of netring
 }
@@ -32,6 +33,7 @@ func newJob(args []string, own *flag.FlagSet) (*job, error) {
 	if own == nil {
 		own = flag.NewFlagSet("", flag.ContinueOnError)
 	}
+	own.BoolVar(&j.deep, "deep", false, "")
 	own.BoolVar(&j.dial, "dial", false, "")
 	own.StringVar(&j.netring, "netring", "", "")
 	var err error
@@ -147,6 +149,9 @@ func goFiles(args []string) []string {
 // linkMain makes the job's overlay link netring into the packages main that the arguments
 // name, and returns the arguments for `go build`.
 func (j *job) linkMain(args []string) ([]string, error) {
+	if j.deep {
+		return args, nil
+	}
 	pkgs, err := j.list(args...)
 	if err != nil {
 		return nil, err
@@ -168,6 +173,9 @@ func (j *job) linkMain(args []string) ([]string, error) {
 
 // command returns the arguments of the go command: the flags with the overlay, and args.
 func (j *job) command(verb string, flags []string, args ...string) ([]string, error) {
+	if j.deep {
+		return j.deepCommand(verb, flags, args...)
+	}
 	file, err := j.saveOverlay()
 	if err != nil {
 		return nil, err

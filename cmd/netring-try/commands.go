@@ -115,6 +115,9 @@ func cmdRun(args []string) error {
 	if err := os.Chdir(dir); err != nil {
 		return err
 	}
+	if *stats && j.deep {
+		return errors.New("-stats does not count what -deep does; set NETRING_DEEP_STATS=1 instead")
+	}
 	if *stats {
 		return runWithStats(argv)
 	}
@@ -221,6 +224,9 @@ func (j *job) expandStd(args []string) ([]string, error) {
 // linkTests makes the job's overlay link netring into the tests of the packages that the
 // arguments of `go test` name.
 func (j *job) linkTests(args []string) error {
+	if j.deep {
+		return nil
+	}
 	j.layers = append(j.layers, overlay.LinkTests)
 	var patterns []string
 	for _, i := range operands(args) {

@@ -57,6 +57,9 @@ func cmdCompare(args []string) error {
 	if err != nil {
 		return err
 	}
+	if j.deep {
+		return errors.New("compare has no -deep; build the program with build -deep, and measure it with NETRING_ENGINE=net in turn")
+	}
 	dir := j.tc.dir
 	packages, server, err := c.parse(j.rest)
 	if err != nil {

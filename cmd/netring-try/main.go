@@ -80,6 +80,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, `
 The flags are those of the go command, and before the packages also:
 
+  -deep          netring below package net's own types (experimental, see docs/deep.md)
   -dial          dialled connections run on netring, too
   -stats         print what netring did when the program has ended (run)
   -netring DIR   use netring in this directory, or of this version
