@@ -157,19 +157,20 @@ func (e *Example) readHead() error {
 }
 
 // CheckEngine checks that the example reports the engine that args or the environment ask
-// for.
-func (e *Example) CheckEngine(t *testing.T, args []string) {
+// for. It returns that engine, "" if args do not ask for one.
+func (e *Example) CheckEngine(t *testing.T, args []string) (want string) {
 	t.Helper()
 	if len(args) != 2 || args[0] != "-engine" {
-		return
+		return ""
 	}
-	want := args[1]
+	want = args[1]
 	if env := os.Getenv("NETRING_ENGINE"); env != "" && env != "auto" {
 		want = env
 	}
 	if e.Engine != want {
 		t.Errorf("%v: the example reports the engine %q, want %s", args, e.Engine, want)
 	}
+	return want
 }
 
 // try runs the command that the example suggests, if it is one of curl and curl exists

@@ -112,9 +112,13 @@ func start(addr string, clients int) *load {
 // more waits until each client has sent n more requests.
 func (l *load) more(t *testing.T, n int64) {
 	t.Helper()
+	targets := make([]int64, len(l.answered))
+	for i := range targets {
+		targets[i] = l.answered[i].Load() + n
+	}
 	within(t, fmt.Sprintf("%d more requests of each client", n), func(ctx context.Context) error {
-		for i := range l.answered {
-			for target := l.answered[i].Load() + n; l.answered[i].Load() < target; {
+		for i, target := range targets {
+			for l.answered[i].Load() < target {
 				if err := wait(ctx); err != nil {
 					return err
 				}
@@ -180,7 +184,7 @@ func restart(t *testing.T, addr string, pid int) {
 			if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
 				return err
 			}
-			for range 300 {
+			for range 30 {
 				r, err := stats(addr)
 				if err != nil || r.PID != pid {
 					return err
@@ -210,18 +214,19 @@ func TestRestart(t *testing.T) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			defer killGroup(t, cmd) // if the test fails
 			e := exampletest.Start(t, cmd)
-			e.CheckEngine(t, args)
-			var engine netring.Engine
-			if err := engine.UnmarshalText([]byte(e.Engine)); e.Engine == "" || err != nil {
-				engine = netring.EngineNet
+			engine := netring.EngineNet
+			if want := e.CheckEngine(t, args); want != "" {
+				if err := engine.UnmarshalText([]byte(want)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			const restarts = 3
 			l := start(e.Addr, 16)
 			pid := checkServing(t, e.Addr, engine)
 			for range restarts {
-				l.more(t, 50)
+				l.more(t, 200)
 				restart(t, e.Addr, pid)
-				l.more(t, 50)
+				l.more(t, 200)
 				pid = checkServing(t, e.Addr, engine)
 			}
 			l.stopping.Store(true)
