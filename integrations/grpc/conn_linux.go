@@ -124,9 +124,6 @@ func (c *Conn) readError(err error) error {
 // setUserTimeout sets TCP_USER_TIMEOUT, see tcp(7). Like grpc-go, it leaves connections
 // without the option as they are.
 func (c *Conn) setUserTimeout(d time.Duration) error {
-	if _, ok := c.LocalAddr().(*net.TCPAddr); !ok {
-		return nil
-	}
 	rc, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -139,7 +136,7 @@ func (c *Conn) setUserTimeout(d time.Duration) error {
 		return err
 	}
 	if optErr == unix.ENOPROTOOPT || optErr == unix.EOPNOTSUPP {
-		return nil // the peer has chosen Multipath TCP, which may lack the option
+		return nil // a unix socket, or the peer has chosen Multipath TCP
 	}
 	return os.NewSyscallError("setsockopt", optErr)
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -260,6 +262,34 @@ func TestConnPassesOn(t *testing.T) {
 		must(t, c.CloseWrite())
 		if n, err := peer.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("after CloseWrite, the peer reads %d, %v", n, err)
+		}
+	})
+}
+
+// DialContext understands all forms of an address that grpc-go has.
+func TestDialAddresses(t *testing.T) {
+	stacks(t, func(t *testing.T, s *stack) {
+		path := t.TempDir() + "/socket"
+		long := path + strings.Repeat("2", 107-len(path)) // no byte more fits, see unix(7)
+		name := fmt.Sprintf("netringgrpc-%d", os.Getpid())
+		for network, addresses := range map[string]map[string]string{
+			"tcp":  {"127.0.0.1:0": ""},
+			"unix": {path: "unix:" + path, long: "unix://" + long, "@" + name: "\x00" + name},
+		} {
+			for listened, dialled := range addresses {
+				ln, err := s.Listen(t.Context(), network, listened)
+				must(t, err)
+				if dialled == "" {
+					dialled = ln.Addr().String()
+				}
+				c, err := s.DialContext(t.Context(), dialled)
+				must(t, err)
+				if got, want := c.RemoteAddr(), ln.Addr(); got.Network() != network || got.String() != want.String() {
+					t.Errorf("DialContext to %q connects to %v instead of %v", dialled, got, want)
+				}
+				must(t, c.Close())
+				must(t, ln.Close())
+			}
 		}
 	})
 }

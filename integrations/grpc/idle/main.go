@@ -4,7 +4,10 @@
 //	go run ./idle -conns 10000
 //
 // The server and the client are processes of their own, so that each has its own limit of
-// descriptors. Each connection makes one call and then does nothing.
+// descriptors. Each connection makes one call and then does nothing. The columns are bytes
+// for each connection, after garbage collections: the heap, the goroutines' stacks, the
+// runtime's records outside the heap, their sum, and the growth of resident memory, which
+// varies from run to run.
 package main
 
 import (
@@ -17,6 +20,10 @@ import (
 	"runtime"
 	"strings"
 	"text/tabwriter"
+
+	"google.golang.org/grpc"
+
+	"github.com/netring-go/netring"
 )
 
 // Roles of the program's child processes.
@@ -60,9 +67,17 @@ func run(w io.Writer, conns int, names []string) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "%d connections, %s, %s/%s; bytes for each connection:\n\n", conns, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	p, err := netring.NewPoller(netring.Config{})
+	if err != nil {
+		return err
+	}
+	engine := p.Stats().Engine
+	if err := p.Close(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%d connections, engine %s, %s, %s/%s, grpc-go %s\n\n", conns, engine, runtime.Version(), runtime.GOOS, runtime.GOARCH, grpc.Version)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "process\tconnections of\theap\tstacks\tresident\tgoroutines\t")
+	fmt.Fprintln(table, "process\tconnections of\theap\tstacks\truntime\tsum\tresident\tgoroutines\t")
 	for _, name := range names {
 		used, err := measure(name, conns)
 		if err != nil {
@@ -70,14 +85,14 @@ func run(w io.Writer, conns int, names []string) error {
 		}
 		for i, role := range []string{serverRole, clientRole} {
 			u := used[i]
-			fmt.Fprintf(table, "%s\t%s\t%.0f\t%.0f\t%.0f\t%.1f\t\n", role, name, u.Heap, u.Stacks, u.Resident, u.Goroutines)
+			fmt.Fprintf(table, "%s\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t\n", role, name, u.Heap, u.Stacks, u.Runtime, u.Heap+u.Stacks+u.Runtime, u.Resident, u.Goroutines)
 		}
 	}
 	return table.Flush()
 }
 
 // perConn is what a process uses for each connection.
-type perConn struct{ Heap, Stacks, Resident, Goroutines float64 }
+type perConn struct{ Heap, Stacks, Runtime, Resident, Goroutines float64 }
 
 // measure returns what the server and the client use.
 func measure(variant string, conns int) (used [2]perConn, err error) {

@@ -13,6 +13,7 @@ import (
 type usage struct {
 	Heap       uint64 // live objects
 	Stacks     uint64 // stacks of goroutines
+	Runtime    uint64 // the runtime's own records, such as those of package net's descriptors
 	Resident   uint64 // what the system has given to the process; 0 outside Linux
 	Goroutines uint64
 }
@@ -23,6 +24,7 @@ func (u usage) since(before usage, n int) perConn {
 	return perConn{
 		Heap:       each(u.Heap, before.Heap),
 		Stacks:     each(u.Stacks, before.Stacks),
+		Runtime:    each(u.Runtime, before.Runtime),
 		Resident:   each(u.Resident, before.Resident),
 		Goroutines: each(u.Goroutines, before.Goroutines),
 	}
@@ -51,7 +53,12 @@ func currentUsage() (u usage, err error) {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	u = usage{Heap: m.HeapAlloc, Stacks: m.StackInuse, Goroutines: uint64(runtime.NumGoroutine())}
+	u = usage{
+		Heap:       m.HeapAlloc,
+		Stacks:     m.StackInuse,
+		Runtime:    m.OtherSys + m.MSpanInuse + m.MCacheInuse,
+		Goroutines: uint64(runtime.NumGoroutine()),
+	}
 	if runtime.GOOS == "linux" {
 		u.Resident, err = resident()
 	}
