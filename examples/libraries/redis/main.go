@@ -16,9 +16,9 @@ import (
 	"github.com/netring-go/netring/examples/internal/listen"
 )
 
-// coalesce is the size of each connection's write buffer. Answers to requests of many
-// connections leave with one system call, although redcon makes a Write for each
-// connection.
+// coalesce is the size of each connection's write buffer. redcon answers all commands of a
+// pipeline that it has read with one Write. With the buffer, the Writes for many
+// connections leave in one batch.
 const coalesce = 64 << 10
 
 func main() {
