@@ -275,6 +275,13 @@ func guarded(c net.Conn) error {
 	return c.(*net.TCPConn).CloseWrite() // want works "the test at line"
 }
 
+func guardedByMore(c net.Conn, strict bool) error {
+	if _, ok := c.(*net.TCPConn); !ok || strict { // want fails "returns an error: errType"
+		return errType
+	}
+	return c.(*net.TCPConn).CloseWrite() // want works "the test at line"
+}
+
 func switches(c net.Conn) error {
 	switch c := c.(type) {
 	case *net.TCPConn: // want silent "takes the default clause" write "case interface\{ CloseWrite\(\) error \}:"

@@ -50,6 +50,7 @@ type server struct {
 	ln    net.Listener
 	given net.Listener
 	Free  net.Listener
+	Set   net.Listener
 }
 
 func newServer(given net.Listener) (*server, error) {
@@ -57,7 +58,7 @@ func newServer(given net.Listener) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{ln: ln, given: given}, nil
+	return &server{ln: ln, given: given, Set: ln}, nil
 }
 
 func (s *server) accept() {
@@ -67,6 +68,8 @@ func (s *server) accept() {
 	_ = b.(*net.TCPConn).SetNoDelay(true) // want fails "^panics$"
 	c, _ := s.Free.Accept()
 	_ = c.(*net.TCPConn).SetNoDelay(true) // want fails "^panics$"
+	d, _ := s.Set.Accept()
+	_ = d.(*net.TCPConn).SetNoDelay(true) // want fails "^panics$"
 }
 
 // NewServer uses what would else be unused.
