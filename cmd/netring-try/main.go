@@ -4,7 +4,8 @@
 //	go run github.com/netring-go/netring/cmd/netring-try run ./cmd/server -addr :8080
 //	go run github.com/netring-go/netring/cmd/netring-try test ./...
 //
-// See README.md.
+// It calls the go command with an overlay for package net of the toolchain in use, in which
+// net.Listen and, with -dial, net.Dial call netring. README.md has the details.
 package main
 
 import (
