@@ -87,29 +87,6 @@ func TestCompareFails(t *testing.T) {
 	}
 }
 
-// TestCPUTime checks the figure against the process's own clock.
-func TestCPUTime(t *testing.T) {
-	before, err := cpuTime(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	const work = 200 * time.Millisecond
-	n := 0
-	for start := time.Now(); time.Since(start) < 3*work; {
-		n++
-	}
-	after, err := cpuTime(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if used := after - before; used < work/2 || used > 30*work {
-		t.Errorf("%v of CPU time for a loop of %v (%d turns)", used, 3*work, n)
-	}
-	if _, err := cpuTime(-1); err == nil {
-		t.Error("no error for a process that does not exist")
-	}
-}
-
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{}, {"nonsense"}} {
 		if p, status := try(t, ".", args...); status == 0 || !strings.Contains(p.stderr.String(), "compare") {

@@ -9,6 +9,12 @@ import (
 	"testing"
 )
 
+// Directories of programs for the tests.
+const (
+	serverDir = "testdata/server"
+	testsDir  = "testdata/tests"
+)
+
 // copyDir copies a directory to a temporary one.
 func copyDir(t *testing.T, dir string) string {
 	t.Helper()

@@ -13,11 +13,6 @@ import (
 	"time"
 )
 
-const (
-	serverDir = "testdata/server"
-	testsDir  = "testdata/tests"
-)
-
 // unixClient returns a client that connects to the socket, and does not keep connections.
 func unixClient(socket string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
