@@ -30,7 +30,7 @@ type portable struct{ *portablePoller }
 // The environment does not choose its engine.
 func newPortable(t testing.TB, cfg Config) portable {
 	t.Helper()
-	t.Setenv(EngineEnv, "")
+	setEngine(t, "")
 	p := portable{new(portablePoller)}
 	must(t, p.init(cfg))
 	t.Cleanup(func() {
@@ -837,7 +837,7 @@ func TestPortablePollerRefuses(t *testing.T) {
 func TestPortableEngineNet(t *testing.T) {
 	p := newPortable(t, Config{Engine: EngineNet})
 	byEnv := func(t *testing.T) *portablePoller {
-		t.Setenv(EngineEnv, "net")
+		setEngine(t, "net")
 		return nil
 	}
 	for name, poller := range map[string]func(t *testing.T) *portablePoller{
@@ -955,7 +955,7 @@ func TestPortableTakeover(t *testing.T) {
 
 // The portable default Poller lasts while something uses it, and counts that.
 func TestPortableDefault(t *testing.T) {
-	t.Setenv(EngineEnv, "")
+	setEngine(t, "")
 	var d defaultPortable
 	if s := d.stats(); !reflect.DeepEqual(s, Stats{}) {
 		t.Errorf("before its first use: %+v", s)

@@ -11,9 +11,18 @@ import (
 	"testing"
 )
 
+// setEngine sets EngineEnv for the test. A default Poller from before or from the test
+// would outlive the change, so setEngine waits for its end.
+func setEngine(t testing.TB, value string) {
+	t.Helper()
+	awaitNoDefaultPoller(t)
+	t.Cleanup(func() { awaitNoDefaultPoller(t) })
+	t.Setenv(EngineEnv, value)
+}
+
 // With NETRING_ENGINE=net, listeners and connections have package net's types.
 func TestEngineNet(t *testing.T) {
-	t.Setenv(EngineEnv, "net")
+	setEngine(t, "net")
 	p, err := NewPoller(Config{Engine: EngineURing})
 	if err != nil {
 		t.Fatal(err)
@@ -53,8 +62,7 @@ func TestEngineNet(t *testing.T) {
 
 // An unknown engine in the environment is an error.
 func TestEngineEnvInvalid(t *testing.T) {
-	awaitNoDefaultPoller(t)
-	t.Setenv(EngineEnv, "urign")
+	setEngine(t, "urign")
 	_, perr := NewPoller(Config{})
 	_, lerr := Listen("tcp", "127.0.0.1:0")
 	_, derr := Dial("tcp", "127.0.0.1:1")

@@ -59,8 +59,7 @@ func sandboxes() []sandbox {
 			if r.Engine != EngineSyscall || r.Reason != p.Stats().EngineReason || len(r.Features) < 2 || r.Features[1].Supported || r.Limits.Seccomp != "filter" {
 				t.Errorf("the report is %+v", r)
 			}
-			awaitNoDefaultPoller(t)
-			t.Setenv(EngineEnv, "uring")
+			setEngine(t, "uring")
 			_, err = Listen("tcp", "127.0.0.1:0")
 			var oe *net.OpError
 			if !errors.As(err, &oe) || oe.Op != "listen" || !errors.Is(err, errno) || !strings.Contains(err.Error(), remedy) {

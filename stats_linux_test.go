@@ -150,6 +150,46 @@ func TestStatsCount(t *testing.T) {
 	})
 }
 
+// Stats counts the bytes of messages, without their control messages.
+func TestStatsCountMessages(t *testing.T) {
+	rings(t, func(t *testing.T, s *stack) {
+		server, client := s.unixPair(t, "unixpacket")
+		to := &net.UnixAddr{Name: "/nowhere", Net: "unixpacket"} // the kernel ignores it
+		b, oob := make([]byte, 100), make([]byte, unix.CmsgSpace(4))
+		for i, step := range []struct {
+			name    string
+			send    func() (n, oobn int, err error)
+			receive func() (int, error)
+		}{
+			{"ReadMsgUnix",
+				func() (int, int, error) { return client.WriteMsgUnix(b[:5], unix.UnixRights(0), nil) },
+				func() (int, error) {
+					n, oobn, _, _, err := server.ReadMsgUnix(b, oob)
+					must(t, err)
+					cmsgs, err := unix.ParseSocketControlMessage(oob[:oobn])
+					must(t, err)
+					fds, err := unix.ParseUnixRights(&cmsgs[0])
+					must(t, err)
+					return n, unix.Close(fds[0])
+				}},
+			{"ReadFromUnix",
+				func() (int, int, error) { n, err := server.WriteToUnix(b[:7], to); return n, 0, err },
+				func() (int, error) { n, _, err := client.ReadFromUnix(b); return n, err }},
+		} {
+			before := s.poller.Stats()
+			sent, _, err := step.send()
+			must(t, err)
+			n, err := step.receive()
+			must(t, err)
+			st := s.poller.Stats()
+			want := uint64(5 + 2*i)
+			if in, out := st.BytesIn-before.BytesIn, st.BytesOut-before.BytesOut; in != want || out != want || n != sent {
+				t.Errorf("%s: %d of %d bytes received, %d counted as in and %d as out, want %d", step.name, n, sent, in, out, want)
+			}
+		}
+	})
+}
+
 // Every field of Counters is part of the sum, and has a name in JSON.
 func TestCountersAreComplete(t *testing.T) {
 	var one func(v reflect.Value)
@@ -195,7 +235,7 @@ func TestCountersAreComplete(t *testing.T) {
 func TestDefaultStats(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
-			t.Setenv(EngineEnv, engine.String())
+			setEngine(t, engine.String())
 			before := awaitUnused(t)
 			l, err := Listen("tcp", "127.0.0.1:0")
 			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {

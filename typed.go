@@ -100,28 +100,25 @@ func (d *Dialer) DialTCP(ctx context.Context, network string, laddr, raddr netip
 }
 
 func (d *Dialer) dialTCP(ctx context.Context, network string, laddr, raddr *net.TCPAddr) (*Conn, error) {
-	var local, remote net.Addr
-	if laddr != nil {
-		local = laddr
-	}
-	if raddr != nil {
-		remote = raddr
-	}
-	return d.dialTyped(ctx, "DialTCP", []string{"tcp", "tcp4", "tcp6"}, network, local, remote)
+	return d.dialTyped(ctx, "DialTCP", []string{"tcp", "tcp4", "tcp6"}, network, addrOrNil(laddr), addrOrNil(raddr))
 }
 
 // DialUnix connects to raddr, like net.Dialer's method of Go 1.26. laddr is the local
 // address, in place of d.LocalAddr; nil means none. DialUnix fails with EngineNet, see
 // the function [DialTCP].
 func (d *Dialer) DialUnix(ctx context.Context, network string, laddr, raddr *net.UnixAddr) (*Conn, error) {
-	var local, remote net.Addr
-	if laddr != nil {
-		local = laddr
+	return d.dialTyped(ctx, "DialUnix", []string{"unix", "unixpacket"}, network, addrOrNil(laddr), addrOrNil(raddr))
+}
+
+// addrOrNil returns a as an interface, which is nil if a is.
+func addrOrNil[T any, A interface {
+	*T
+	net.Addr
+}](a A) net.Addr {
+	if a == nil {
+		return nil
 	}
-	if raddr != nil {
-		remote = raddr
-	}
-	return d.dialTyped(ctx, "DialUnix", []string{"unix", "unixpacket"}, network, local, remote)
+	return a
 }
 
 var errMissingAddress = errors.New("missing address") // package net's text

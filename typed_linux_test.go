@@ -15,8 +15,7 @@ import (
 func TestTyped(t *testing.T) {
 	for _, engine := range engines(t) {
 		t.Run(engine.String(), func(t *testing.T) {
-			t.Setenv(EngineEnv, engine.String())
-			awaitUnused(t)
+			setEngine(t, engine.String())
 			talk := func(l *Listener, accept func() (*Conn, error), dials ...func() (*Conn, error)) {
 				t.Helper()
 				defer closeQuietly(t, l)
@@ -111,8 +110,7 @@ func TestTypedErrors(t *testing.T) {
 
 // With EngineNet, there is no type of netring's to return.
 func TestTypedWithEngineNet(t *testing.T) {
-	t.Setenv(EngineEnv, "net")
-	awaitUnused(t)
+	setEngine(t, "net")
 	const want = "so %s has no type of netring's to return; use %s, or another engine"
 	l, err := ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf(want, "ListenTCP", "Listen")) {

@@ -3,7 +3,6 @@ package netring
 import (
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"syscall"
 
@@ -18,37 +17,45 @@ import (
 // socket has a name. At the end of the stream, the error inside the *net.OpError is
 // io.EOF. On a TCP connection, the error is syscall.EINVAL.
 func (c *Conn) ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error) {
-	var from unix.Sockaddr
-	err = c.unixCall("read", "recvmsg", c.raddr0(), func() error {
-		err := c.message((*reactor.FD).Reading, func(sysfd int) (err error) {
-			n, oobn, flags, from, err = unix.Recvmsg(sysfd, b, oob, unix.MSG_CMSG_CLOEXEC)
-			return err
-		})
-		n, oobn = max(n, 0), max(oobn, 0)
-		if err == nil && n == 0 {
-			return io.EOF
-		}
-		return err
+	n, addr, err = c.receive("recvmsg", func(sysfd int) (n int, from unix.Sockaddr, err error) {
+		n, oobn, flags, from, err = unix.Recvmsg(sysfd, b, oob, unix.MSG_CMSG_CLOEXEC)
+		return n, from, err
 	})
-	return n, oobn, flags, c.unixAddr(from), err
+	return n, max(oobn, 0), flags, addr, err
 }
 
 // ReadFromUnix is (*net.UnixConn).ReadFromUnix: ReadMsgUnix without control messages.
 // The kernel closes descriptors that the peer sends along.
 func (c *Conn) ReadFromUnix(b []byte) (n int, addr *net.UnixAddr, err error) {
+	return c.receive("recvfrom", func(sysfd int) (int, unix.Sockaddr, error) {
+		return unix.Recvfrom(sysfd, b, 0)
+	})
+}
+
+// receive runs call, the named system call, as the one read of c. Only a unix connection
+// has such calls.
+func (c *Conn) receive(name string, call func(sysfd int) (int, unix.Sockaddr, error)) (n int, addr *net.UnixAddr, err error) {
+	if !c.ok() || c.isTCP() {
+		return 0, nil, syscall.EINVAL
+	}
 	var from unix.Sockaddr
-	err = c.unixCall("read", "recvfrom", c.raddr0(), func() error {
-		err := c.message((*reactor.FD).Reading, func(sysfd int) (err error) {
-			n, from, err = unix.Recvfrom(sysfd, b, 0)
+	err = c.fd.Reading(func(wait reactor.Waiting) error {
+		return wait.Do(func(sysfd int) (err error) {
+			n, from, err = call(sysfd)
 			return err
 		})
-		n = max(n, 0)
-		if err == nil && n == 0 {
-			return io.EOF
-		}
-		return err
 	})
-	return n, c.unixAddr(from), err
+	n = max(n, 0)
+	c.fd.CountRead(int64(n))
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	if ua, ok := from.(*unix.SockaddrUnix); ok && ua.Name != "" {
+		addr = &net.UnixAddr{Name: ua.Name, Net: c.net}
+	}
+	err = c.messageError("read", name, c.raddr, err)
+	runtime.KeepAlive(c)
+	return n, addr, err
 }
 
 // WriteMsgUnix is (*net.UnixConn).WriteMsgUnix: it sends b and the control messages oob,
@@ -56,106 +63,68 @@ func (c *Conn) ReadFromUnix(b []byte) (n int, addr *net.UnixAddr, err error) {
 // Writes that are buffered leave first. addr must be nil; for a connected stream, the
 // kernel refuses an address. On a TCP connection, the error is syscall.EINVAL.
 func (c *Conn) WriteMsgUnix(b, oob []byte, addr *net.UnixAddr) (n, oobn int, err error) {
-	err = c.unixCall("write", "sendmsg", addrOrNil(addr), func() error {
-		var to unix.Sockaddr
-		if addr != nil {
-			if addr.Net != c.laddr.Network() {
-				return syscall.EAFNOSUPPORT
-			}
-			to = &unix.SockaddrUnix{Name: addr.Name}
-		}
-		err := c.message((*reactor.FD).Writing, func(sysfd int) (err error) {
-			n, err = unix.SendmsgN(sysfd, b, oob, to, unix.MSG_NOSIGNAL)
-			return err
-		})
-		n = max(n, 0)
-		if err == nil {
-			oobn = len(oob)
-		}
-		return err
-	})
-	return n, oobn, err
+	n, err = c.send("sendmsg", b, oob, addr, nil)
+	if err != nil {
+		return n, 0, err
+	}
+	return n, len(oob), nil
 }
 
 // WriteToUnix is (*net.UnixConn).WriteToUnix. It is of no use for a connection, which is
 // why the error is net.ErrWriteToConnected; use Write. Like package net, WriteToUnix leaves
 // the error to the kernel if the connection was accepted. Then the kernel ignores the
 // address of a "unixpacket" message.
-func (c *Conn) WriteToUnix(b []byte, addr *net.UnixAddr) (n int, err error) {
-	err = c.unixCall("write", "sendto", addrOrNil(addr), func() error {
+func (c *Conn) WriteToUnix(b []byte, addr *net.UnixAddr) (int, error) {
+	return c.send("sendto", b, nil, addr, func() error {
 		switch {
 		case c.dialled:
 			return net.ErrWriteToConnected
 		case addr == nil:
 			return errMissingAddress
-		case addr.Net != c.laddr.Network():
-			return syscall.EAFNOSUPPORT
 		}
-		err := c.message((*reactor.FD).Writing, func(sysfd int) (err error) {
-			n, err = unix.SendmsgN(sysfd, b, nil, &unix.SockaddrUnix{Name: addr.Name}, unix.MSG_NOSIGNAL)
-			return err
-		})
-		n = max(n, 0)
-		return err
+		return nil
 	})
-	return n, err
 }
 
-// unixCall runs body, a call on a unix connection. It names the system call behind an
-// errno and wraps errors as package net does, io.EOF included.
-func (c *Conn) unixCall(op, call string, addr net.Addr, body func() error) error {
+// send sends b and oob as one message of c, for the named system call. refuse, if not
+// nil, may refuse first. Only a unix connection has such calls.
+func (c *Conn) send(name string, b, oob []byte, addr *net.UnixAddr, refuse func() error) (n int, err error) {
 	if !c.ok() || c.isTCP() {
-		return syscall.EINVAL
+		return 0, syscall.EINVAL
 	}
-	err := body()
-	runtime.KeepAlive(c)
+	defer runtime.KeepAlive(c)
+	fail := func(err error) (int, error) { return n, c.messageError("write", name, addrOrNil(addr), err) }
+	if refuse != nil {
+		if err := refuse(); err != nil {
+			return fail(err)
+		}
+	}
+	var to unix.Sockaddr
+	if addr != nil {
+		if addr.Net != c.laddr.Network() {
+			return fail(syscall.EAFNOSUPPORT)
+		}
+		to = &unix.SockaddrUnix{Name: addr.Name}
+	}
+	err = c.fd.Writing(func(wait reactor.Waiting) error {
+		return wait.Do(func(sysfd int) (err error) {
+			n, err = unix.SendmsgN(sysfd, b, oob, to, unix.MSG_NOSIGNAL)
+			return err
+		})
+	})
+	n = max(n, 0)
+	c.fd.CountWritten(int64(n))
+	return fail(err)
+}
+
+// messageError names the system call behind an errno and wraps err, io.EOF included, as
+// package net does. A nil err stays nil.
+func (c *Conn) messageError(op, call string, addr net.Addr, err error) error {
 	if err == nil {
 		return nil
 	}
-	if errno, ok := err.(syscall.Errno); ok && errno != syscall.EAFNOSUPPORT {
-		err = os.NewSyscallError(call, errno)
+	if err != syscall.EAFNOSUPPORT {
+		err = wrapErrno(call, err)
 	}
 	return &net.OpError{Op: op, Net: c.net, Source: c.laddr, Addr: addr, Err: err}
-}
-
-// message runs call, a non-blocking system call, as the one call on a side of c, until it
-// has an answer.
-func (c *Conn) message(side func(*reactor.FD, func(reactor.Waiting) error) error, call func(sysfd int) error) error {
-	return side(c.fd, func(wait reactor.Waiting) (err error) {
-		waitErr := wait(func(sysfd int) bool {
-			for {
-				if err = call(sysfd); err != unix.EINTR {
-					return err != unix.EAGAIN
-				}
-			}
-		})
-		if waitErr != nil {
-			return waitErr
-		}
-		return err
-	})
-}
-
-// unixAddr returns the address of the peer of a message, nil if it has no name.
-func (c *Conn) unixAddr(a unix.Sockaddr) *net.UnixAddr {
-	if ua, ok := a.(*unix.SockaddrUnix); ok && ua.Name != "" {
-		return &net.UnixAddr{Name: ua.Name, Net: c.net}
-	}
-	return nil
-}
-
-// raddr0 is c.raddr, nil for the zero Conn.
-func (c *Conn) raddr0() net.Addr {
-	if !c.ok() {
-		return nil
-	}
-	return c.raddr
-}
-
-// addrOrNil returns a as an interface, which is nil if a is.
-func addrOrNil(a *net.UnixAddr) net.Addr {
-	if a == nil {
-		return nil
-	}
-	return a
 }

@@ -15,6 +15,23 @@ var ErrUnread = errors.New("bytes received ahead of an earlier read are unread: 
 // Its errors are ErrClosed and os.ErrDeadlineExceeded.
 type Waiting func(f func(sysfd int) (done bool)) error
 
+// Do runs call, a non-blocking system call, until its answer is neither EINTR nor EAGAIN.
+// Its errors are w's and call's.
+func (w Waiting) Do(call func(sysfd int) error) error {
+	var answer error
+	err := w(func(sysfd int) bool {
+		for {
+			if answer = call(sysfd); answer != unix.EINTR {
+				return answer != unix.EAGAIN
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
 // RawRead calls f with the descriptor until it reports true, waiting in between
 // for there to be something to read. Other reads wait meanwhile. Its errors are
 // ErrClosed, os.ErrDeadlineExceeded and ErrUnread.

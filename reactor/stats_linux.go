@@ -53,6 +53,17 @@ type counters struct {
 func (n *counters) batch(ops []*op) {
 	n.batches[min(bits.Len(uint(len(ops)-1)), BatchSizes-1)].Add(1)
 	n.ops.Add(uint64(len(ops)))
+	n.results(ops)
+}
+
+// alone counts an op that was run outside any batch.
+func (n *counters) alone(o *op) {
+	n.direct.Add(1)
+	n.results([]*op{o})
+}
+
+// results counts the bytes and the EAGAINs of ops.
+func (n *counters) results(ops []*op) {
 	var received, sent, again uint64
 	for _, o := range ops {
 		switch {
@@ -72,20 +83,6 @@ func (n *counters) batch(ops []*op) {
 	}
 	if again > 0 {
 		n.again.Add(again)
-	}
-}
-
-// alone counts an op that was run outside any batch.
-func (n *counters) alone(o *op) {
-	n.direct.Add(1)
-	switch {
-	case o.Result == -int32(unix.EAGAIN):
-		n.again.Add(1)
-	case o.Result <= 0:
-	case o.Kind == engine.Recv:
-		n.received.Add(uint64(o.Result))
-	default:
-		n.sent.Add(uint64(o.Result))
 	}
 }
 

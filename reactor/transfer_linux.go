@@ -39,26 +39,19 @@ func (fd *FD) SendFile(src int, limit int64) (written int64, handled bool, err e
 				count = min(count, limit-written)
 			}
 			var n int
-			var serr error
-			if err := wait(func(sysfd int) bool {
+			err := wait.Do(func(sysfd int) (err error) {
 				tried = true
-				for {
-					// Package syscall's call has the race detector's edge.
-					n, serr = syscall.Sendfile(sysfd, src, nil, int(count))
-					if serr != unix.EINTR {
-						return serr != unix.EAGAIN
-					}
-				}
-			}); err != nil {
+				// Package syscall's call has the race detector's edge.
+				n, err = syscall.Sendfile(sysfd, src, nil, int(count))
 				return err
-			}
-			if unreadable := serr == unix.EINVAL || serr == unix.ENOSYS || serr == unix.EOPNOTSUPP; unreadable && written == 0 {
+			})
+			if unreadable := err == unix.EINVAL || err == unix.ENOSYS || err == unix.EOPNOTSUPP; unreadable && written == 0 {
 				return nil
 			}
-			handled = true
-			if serr != nil {
-				return os.NewSyscallError("sendfile", serr)
+			if err != nil {
+				return nameErrno("sendfile", err)
 			}
+			handled = true
 			written += int64(n)
 			fd.CountWritten(int64(n))
 			if n == 0 {
@@ -127,19 +120,19 @@ func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err er
 
 // spliceStep is one splice(2) with its waiting.
 func spliceStep(side Side, count int64, call func(sysfd int, count int) (int64, error)) (n int64, err error) {
-	var serr error
 	err = side(func(wait Waiting) error {
-		return wait(func(sysfd int) bool {
-			for {
-				n, serr = call(sysfd, int(count))
-				if serr != unix.EINTR {
-					return serr != unix.EAGAIN
-				}
-			}
+		return wait.Do(func(sysfd int) (err error) {
+			n, err = call(sysfd, int(count))
+			return err
 		})
 	})
-	if err == nil && serr != nil {
-		err = os.NewSyscallError("splice", serr)
+	return max(n, 0), nameErrno("splice", err)
+}
+
+// nameErrno names the system call behind err, if err is an errno.
+func nameErrno(call string, err error) error {
+	if errno, ok := err.(syscall.Errno); ok {
+		return os.NewSyscallError(call, errno)
 	}
-	return max(n, 0), err
+	return err
 }
