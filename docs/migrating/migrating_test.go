@@ -124,6 +124,27 @@ func TestListenerAssertions(t *testing.T) {
 	}
 }
 
+func TestTypes(t *testing.T) {
+	ln, err := netring.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if os.Getenv(netring.EngineEnv) == "net" {
+		if err == nil {
+			t.Errorf("with package net, ListenTCP returns a %T", ln)
+		}
+		return
+	}
+	must(t, err)
+	defer ln.Close()
+	client, err := netring.DialTCP("tcp", nil, ln.Addr().(*net.TCPAddr))
+	must(t, err)
+	defer client.Close()
+	accepted, err := (&tcpServer{ln}).next()
+	must(t, err)
+	defer accepted.Close()
+	if got, want := accepted.RemoteAddr().String(), client.LocalAddr().String(); got != want {
+		t.Errorf("the connection accepted is from %s, want %s", got, want)
+	}
+}
+
 func TestHTTP(t *testing.T) {
 	if err := listenAndServe("nowhere", nil); err == nil {
 		t.Error("a wrong address was accepted")

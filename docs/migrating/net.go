@@ -62,6 +62,14 @@ func tcpConn(c net.Conn) (*net.TCPConn, error) {
 	return nil, fmt.Errorf("a %T is no TCP connection", c)
 }
 
+type tcpServer struct {
+	ln *netring.Listener // was: *net.TCPListener
+}
+
+func (s *tcpServer) next() (*netring.Conn, error) { // was: (*net.TCPConn, error)
+	return s.ln.AcceptTCP() // or AcceptUnix
+}
+
 func acceptFor(ln net.Listener, d time.Duration) (net.Conn, error) {
 	if l, ok := ln.(interface{ SetDeadline(time.Time) error }); ok { // was: ln.(*net.TCPListener)
 		if err := l.SetDeadline(time.Now().Add(d)); err != nil {
