@@ -140,36 +140,34 @@ func checkOrder(t *testing.T, all []*client) {
 
 // All clients read the same, while one reads nothing and is dropped.
 func TestExample(t *testing.T) {
-	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			e := exampletest.Start(t, exampletest.Command(t, append(args, "-addr", "127.0.0.1:0")...))
-			e.CheckEngine(t, args)
-			slow := join(t, e.Addr)
-			if err := slow.SetReadBuffer(4 << 10); err != nil {
-				t.Fatal(err)
+	exampletest.Each(t, func(t *testing.T, args []string) {
+		e := exampletest.Start(t, exampletest.Command(t, args...))
+		e.CheckEngine(t, args)
+		slow := join(t, e.Addr)
+		if err := slow.SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+		var all []*client
+		for range clients {
+			all = append(all, join(t, e.Addr))
+		}
+		for round := range rounds {
+			converse(t, all, round)
+		}
+		checkOrder(t, all)
+		for _, c := range all[1:] {
+			if !bytes.Equal(c.got, all[0].got) {
+				t.Errorf("%s and %s read different lines", all[0].name, c.name)
 			}
-			var all []*client
-			for range clients {
-				all = append(all, join(t, e.Addr))
-			}
-			for round := range rounds {
-				converse(t, all, round)
-			}
-			checkOrder(t, all)
-			for _, c := range all[1:] {
-				if !bytes.Equal(c.got, all[0].got) {
-					t.Errorf("%s and %s read different lines", all[0].name, c.name)
-				}
-			}
-			checkDropped(t, slow, all[0].got)
-			for _, c := range all {
-				c.Close()
-			}
-			if stderr := e.Stop(t, syscall.SIGTERM); strings.Count(stderr, "dropped") != 1 || !strings.Contains(stderr, slow.name+",") {
-				t.Errorf("it should drop %s and nobody else; it reports %q", slow.name, stderr)
-			}
-		})
-	}
+		}
+		checkDropped(t, slow, all[0].got)
+		for _, c := range all {
+			c.Close()
+		}
+		if stderr := e.Stop(t, syscall.SIGTERM); strings.Count(stderr, "dropped") != 1 || !strings.Contains(stderr, slow.name+",") {
+			t.Errorf("it should drop %s and nobody else; it reports %q", slow.name, stderr)
+		}
+	})
 }
 
 // checkDropped checks that c was dropped, and read a part of what was said until then.

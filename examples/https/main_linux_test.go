@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,6 +74,30 @@ func TestOldTLS(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "protocol version not supported") {
 		t.Errorf("with TLS 1.2: %v, want that the server refuses the version", err)
+	}
+	e.Stop(t, syscall.SIGTERM)
+}
+
+// A request whose body is broken gets no answer that looks complete.
+func TestBrokenBody(t *testing.T) {
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	c, err := tls.Dial("tcp", e.Addr, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	const broken = "POST /echo HTTP/1.1\r\nHost: example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nno number\r\n"
+	if _, err := io.WriteString(c, broken); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); string(body) != "hello" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the answer is %q, %v, want that it breaks off", body, err)
 	}
 	e.Stop(t, syscall.SIGTERM)
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,13 +23,11 @@ func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 // through runs the example with each engine, as a proxy for the server at to.
 func through(t *testing.T, to string, use func(t *testing.T, addr string)) {
-	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			e := exampletest.Start(t, exampletest.Command(t, append(args, "-to", to, "-addr", "127.0.0.1:0")...))
-			use(t, e.Addr)
-			e.Stop(t, syscall.SIGTERM)
-		})
-	}
+	exampletest.Each(t, func(t *testing.T, args []string) {
+		e := exampletest.Start(t, exampletest.Command(t, append(args, "-to", to)...))
+		use(t, e.Addr)
+		e.Stop(t, syscall.SIGTERM)
+	})
 }
 
 // Clients and servers of net/http notice nothing of the proxy.
@@ -65,10 +62,7 @@ func TestExample(t *testing.T) {
 		}
 		wg.Wait()
 	}, "-to", srv.Listener.Addr().String())
-	out, err := exampletest.Command(t, "-to", "nowhere").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "nowhere") {
-		t.Errorf("-to nowhere: %v, the example prints %q", err, out)
-	}
+	exampletest.Refuses(t, exampletest.Command(t, "-addr", "127.0.0.1:0", "-to", "nowhere"), "nowhere")
 }
 
 // serve accepts connections and serves each with f, until the test ends.

@@ -94,38 +94,60 @@ func sockets(t *testing.T) (files []*os.File, tcp, unix string) {
 }
 
 func TestActivation(t *testing.T) {
-	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			files, tcp, unix := sockets(t)
-			early, err := net.Dial("tcp", tcp) // the client for whom systemd starts the program
+	exampletest.Each(t, func(t *testing.T, args []string) {
+		files, tcp, unix := sockets(t)
+		early, err := net.Dial("tcp", tcp) // the client for whom systemd starts the program
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer early.Close()
+		e := exampletest.Start(t, activated(t, files, "web:admin", args...))
+		e.CheckEngine(t, args)
+		if want := []string{tcp, unix}; !slices.Equal(e.Addrs, want) {
+			t.Errorf("it listens on %q, want %q", e.Addrs, want)
+		}
+		checkOnce(t, e.PID())
+		if got := get(t, func() (net.Conn, error) { return early, nil }); got != "Hello from the socket web!\n" {
+			t.Errorf("the first client reads %q", got)
+		}
+		if got := get(t, dialer("tcp", tcp)); got != "Hello from the socket web!\n" {
+			t.Errorf("the TCP socket serves %q", got)
+		}
+		if got := get(t, dialer("unix", unix)); got != "Hello from the socket admin!\n" {
+			t.Errorf("the unix socket serves %q", got)
+		}
+		e.Stop(t, syscall.SIGTERM)
+		// systemd still listens: the next client waits for the next process.
+		for network, addr := range map[string]string{"tcp": tcp, "unix": unix} {
+			c, err := net.Dial(network, addr)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer early.Close()
-			e := exampletest.Start(t, activated(t, files, "web:admin", args...))
-			e.CheckEngine(t, args)
-			if want := []string{tcp, unix}; !slices.Equal(e.Addrs, want) {
-				t.Errorf("it listens on %q, want %q", e.Addrs, want)
-			}
-			if got := get(t, func() (net.Conn, error) { return early, nil }); got != "Hello from the socket web!\n" {
-				t.Errorf("the first client reads %q", got)
-			}
-			if got := get(t, dialer("tcp", tcp)); got != "Hello from the socket web!\n" {
-				t.Errorf("the TCP socket serves %q", got)
-			}
-			if got := get(t, dialer("unix", unix)); got != "Hello from the socket admin!\n" {
-				t.Errorf("the unix socket serves %q", got)
-			}
-			e.Stop(t, syscall.SIGTERM)
-			// systemd still listens: the next client waits for the next process.
-			for network, addr := range map[string]string{"tcp": tcp, "unix": unix} {
-				c, err := net.Dial(network, addr)
-				if err != nil {
-					t.Fatal(err)
-				}
-				c.Close()
-			}
-		})
+			c.Close()
+		}
+	})
+}
+
+// checkOnce checks that a process has no two descriptors of the same socket.
+func checkOnce(t *testing.T, pid int) {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, link := range links {
+		what, err := os.Readlink(link)
+		if err != nil || !strings.HasPrefix(what, "socket:") { // closed meanwhile
+			continue
+		}
+		if before, ok := seen[what]; ok {
+			t.Errorf("%s and %s are both %s", before, link, what)
+		}
+		seen[what] = link
+	}
+	if len(seen) < 2 {
+		t.Errorf("the process has the sockets %v, want 2", seen)
 	}
 }
 
@@ -136,10 +158,7 @@ func TestNoSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	out, err := activated(t, []*os.File{null}, "web").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), `descriptor 3, "web"`) {
-		t.Errorf("%v, the example prints %q", err, out)
-	}
+	exampletest.Refuses(t, activated(t, []*os.File{null}, "web"), `descriptor 3, "web"`)
 }
 
 func TestVariables(t *testing.T) {

@@ -26,8 +26,12 @@ import (
 // asExample in the environment makes a test binary run the example.
 const asExample = "NETRING_TEST_RUN_EXAMPLE"
 
-// timeout bounds how long an example may run.
-const timeout = 2 * time.Minute
+const (
+	// timeout bounds how long an example may run.
+	timeout = 2 * time.Minute
+	// endTimeout bounds how long an example may take to end.
+	endTimeout = 30 * time.Second
+)
 
 // Main runs the tests, or the example in the processes that Start starts. TestMain calls
 // Main. Both must end without leaking goroutines, except those that ignore names.
@@ -43,8 +47,8 @@ func Main(m *testing.M, example func(), ignore ...goleak.Option) {
 
 // Run runs the example with each listener, engine and signal, and with args. It calls use
 // with the example, runs the command that the example suggests, and checks which engine
-// the example reports and that a signal ends the example properly. Run also checks that
-// the example refuses wrong flags.
+// the example reports, and that a signal ends the example properly and without a
+// complaint. Run also checks that the example refuses wrong flags.
 func Run(t *testing.T, use func(t *testing.T, e *Example), args ...string) {
 	for _, tc := range []struct {
 		args []string
@@ -60,11 +64,21 @@ func Run(t *testing.T, use func(t *testing.T, e *Example), args ...string) {
 			e.CheckEngine(t, tc.args)
 			use(t, e)
 			e.try(t)
-			e.Stop(t, tc.sig)
+			if stderr := e.Stop(t, tc.sig); stderr != "" {
+				t.Errorf("the example complains: %s", stderr)
+			}
 		})
 	}
-	for _, args := range [][]string{{"-listener", "tcp"}, {"-engine", "fast"}, {"-addr", "nowhere"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) { checkRefuses(t, args) })
+	for _, wrong := range [][]string{{"-listener", "tcp"}, {"-engine", "fast"}, {"-addr", "nowhere"}} {
+		t.Run(fmt.Sprint(wrong), func(t *testing.T) { Refuses(t, Command(t, wrong...), wrong[1]) })
+	}
+}
+
+// Each runs a test with the arguments for each engine, and for package net. The arguments
+// also have an address to listen on.
+func Each(t *testing.T, test func(t *testing.T, args []string)) {
+	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
+		t.Run(fmt.Sprint(args), func(t *testing.T) { test(t, append(args, "-addr", "127.0.0.1:0")) })
 	}
 }
 
@@ -157,10 +171,11 @@ func (e *Example) readHead() error {
 }
 
 // CheckEngine checks that the example reports the engine that args or the environment ask
-// for. It returns that engine, "" if args do not ask for one.
+// for, the former with their first flag. It returns that engine, "" if args do not ask for
+// one.
 func (e *Example) CheckEngine(t *testing.T, args []string) (want string) {
 	t.Helper()
-	if len(args) != 2 || args[0] != "-engine" {
+	if len(args) < 2 || args[0] != "-engine" {
 		return ""
 	}
 	want = args[1]
@@ -188,6 +203,9 @@ func (e *Example) try(t *testing.T) {
 		t.Errorf("%s: %v: %s", e.Try, err, out)
 	}
 }
+
+// PID returns the number of the example's process.
+func (e *Example) PID() int { return e.cmd.Process.Pid }
 
 // Signal sends a signal to the example.
 func (e *Example) Signal(t *testing.T, sig os.Signal) {
@@ -236,6 +254,8 @@ func (e *Example) Wait(t *testing.T) (stderr string) {
 // they have printed since Start, and how the example ended.
 func (e *Example) End(t *testing.T) (stdout, stderr string, err error) {
 	t.Helper()
+	kill := time.AfterFunc(endTimeout, func() { e.cmd.Process.Kill() })
+	defer kill.Stop()
 	rest, err := io.ReadAll(e.out)
 	if err != nil {
 		t.Fatal(err)
@@ -244,12 +264,19 @@ func (e *Example) End(t *testing.T) (stdout, stderr string, err error) {
 	return string(rest), e.stderr.String(), err
 }
 
-// checkRefuses checks that the example fails with the given arguments, and names the
-// wrong value.
-func checkRefuses(t *testing.T, args []string) {
+// Refuses checks that an example that cmd runs fails at once, and says so with want, such
+// as the wrong value.
+func Refuses(t *testing.T, cmd *exec.Cmd, want string) {
 	t.Helper()
-	out, err := Command(t, args...).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), args[1]) {
-		t.Errorf("%v: %v, the example prints %q", args, err, out)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(endTimeout, func() { cmd.Process.Kill() })
+	defer kill.Stop()
+	err := cmd.Wait()
+	if cmd.ProcessState.ExitCode() <= 0 || !strings.Contains(out.String(), want) {
+		t.Errorf("%q: %v, the example prints %q, want a failure with %q", cmd.Args[1:], err, out.String(), want)
 	}
 }

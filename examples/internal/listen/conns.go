@@ -46,7 +46,7 @@ func (s *Conns) Serve(ln net.Listener) error {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
-			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			if temporary(err) {
 				time.Sleep(10 * time.Millisecond) // some connections may close meanwhile
 				continue
 			}
@@ -58,6 +58,12 @@ func (s *Conns) Serve(ln net.Listener) error {
 			s.handle(s.ctx, c)
 		})
 	}
+}
+
+// temporary reports whether an error of Accept is a lack of descriptors or memory.
+func temporary(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
+		errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 // begin makes Shutdown close ln and wait for Serve.

@@ -36,6 +36,9 @@ func Register(fs *flag.FlagSet, addr string) *Flags {
 // Addr returns the address to listen on.
 func (f *Flags) Addr() string { return f.addr }
 
+// Poller returns the Poller of the listeners, nil if there is none.
+func (f *Flags) Poller() *netring.Poller { return f.poller }
+
 // Listen listens on the address that the flags give.
 func (f *Flags) Listen() (net.Listener, error) {
 	lc, err := f.config()
