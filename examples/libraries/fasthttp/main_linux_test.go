@@ -52,16 +52,26 @@ func TestExample(t *testing.T) {
 
 // Requests that a client sends without waiting for the answers are answered in order.
 func TestPipelining(t *testing.T) {
-	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			e := exampletest.Start(t, exampletest.Command(t, append(args, "-addr", "127.0.0.1:0")...))
-			var wg sync.WaitGroup
-			for client := range 8 {
-				wg.Go(func() { pipeline(t, e.Addr, client) })
-			}
-			wg.Wait()
-			e.Stop(t, syscall.SIGTERM)
-		})
+	exampletest.Each(t, func(t *testing.T, args []string) {
+		e := exampletest.Start(t, exampletest.Command(t, args...))
+		var wg sync.WaitGroup
+		for client := range 8 {
+			wg.Go(func() { pipeline(t, e.Addr, client) })
+		}
+		wg.Wait()
+		e.Stop(t, syscall.SIGTERM)
+	})
+}
+
+// A client whose connection is idle does not keep the example from ending.
+func TestIdleClient(t *testing.T) {
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	c := &http.Client{Transport: tr, Timeout: 30 * time.Second}
+	do(t, c, "http://"+e.Addr+"/", nil)
+	if stderr := e.Stop(t, syscall.SIGTERM); stderr != "" {
+		t.Errorf("the example complains: %s", stderr)
 	}
 }
 

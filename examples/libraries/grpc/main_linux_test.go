@@ -8,12 +8,16 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"github.com/netring-go/netring/examples/internal/exampletest"
 	"github.com/netring-go/netring/examples/libraries/grpc/mirror"
@@ -113,6 +117,64 @@ func TestLongStream(t *testing.T) {
 			exchange(t, e.Addr, size)
 			e.Stop(t, syscall.SIGTERM)
 		})
+	}
+}
+
+// Tools such as grpcurl can ask which services there are.
+func TestReflection(t *testing.T) {
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cc, err := grpc.NewClient(e.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	info, err := reflectionpb.NewServerReflectionClient(cc).ServerReflectionInfo(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := &reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}}
+	if err := info.Send(ask); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := info.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range answer.GetListServicesResponse().GetService() {
+		names = append(names, s.GetName())
+	}
+	if !slices.Contains(names, mirror.Mirror_ServiceDesc.ServiceName) {
+		t.Errorf("the server offers %q", names)
+	}
+	if err := info.CloseSend(); err != nil {
+		t.Error(err)
+	}
+	if _, err := info.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %v, want EOF", err)
+	}
+	e.Stop(t, syscall.SIGTERM)
+}
+
+// A stream that does not end does not keep the example from ending, which says so.
+func TestStuckStream(t *testing.T) {
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	stream, done := open(t, ctx, e.Addr)
+	defer done()
+	if err := stream.Send(&mirror.Chunk{Data: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	e.Signal(t, syscall.SIGTERM)
+	_, stderr, err := e.End(t)
+	if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(stderr, "deadline exceeded") {
+		t.Errorf("the example ends with %v and prints %q", err, stderr)
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +43,9 @@ func checkCommands(t *testing.T, ctx context.Context, c *redis.Client) {
 	if got, err := c.Ping(ctx).Result(); got != "PONG" || err != nil {
 		t.Fatalf("PING: %q, %v", got, err)
 	}
+	if got, err := c.Do(ctx, "PiNg", "text").Text(); got != "text" || err != nil {
+		t.Errorf("PING with an argument: %q, %v", got, err)
+	}
 	if _, err := c.Get(ctx, "absent").Result(); !errors.Is(err, redis.Nil) {
 		t.Errorf("GET of an absent key: %v, want redis.Nil", err)
 	}
@@ -58,6 +64,45 @@ func checkCommands(t *testing.T, ctx context.Context, c *redis.Client) {
 	}
 	if err := c.Do(ctx, "fly").Err(); err == nil || !strings.Contains(err.Error(), "unknown command") {
 		t.Errorf("an unknown command: %v", err)
+	}
+}
+
+// QUIT is answered and ends the connection.
+func TestQuit(t *testing.T) {
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	c, err := net.Dial("tcp", e.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(c, "SET key value\r\nQUIT\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(c); string(got) != "+OK\r\n+OK\r\n" || err != nil {
+		t.Errorf("the answer is %q, %v", got, err)
+	}
+	e.Stop(t, syscall.SIGTERM)
+}
+
+// A client that stays connected does not keep the example from ending.
+func TestIdleClient(t *testing.T) {
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	c, err := net.Dial("tcp", e.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, len("+PONG\r\n"))); err != nil {
+		t.Fatal(err)
+	}
+	e.Stop(t, syscall.SIGTERM)
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("after the end, the client reads %d bytes, %v", n, err)
 	}
 }
 

@@ -208,36 +208,34 @@ func TestExample(t *testing.T) {
 
 // Three restarts under load lose no request, and netring serves after each.
 func TestRestart(t *testing.T) {
-	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			cmd := exampletest.Command(t, append(args, "-addr", "127.0.0.1:0")...)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-			defer killGroup(t, cmd) // if the test fails
-			e := exampletest.Start(t, cmd)
-			engine := netring.EngineNet
-			if want := e.CheckEngine(t, args); want != "" {
-				if err := engine.UnmarshalText([]byte(want)); err != nil {
-					t.Fatal(err)
-				}
+	exampletest.Each(t, func(t *testing.T, args []string) {
+		cmd := exampletest.Command(t, args...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		defer killGroup(t, cmd) // if the test fails
+		e := exampletest.Start(t, cmd)
+		engine := netring.EngineNet
+		if want := e.CheckEngine(t, args); want != "" {
+			if err := engine.UnmarshalText([]byte(want)); err != nil {
+				t.Fatal(err)
 			}
-			const restarts = 3
-			l := start(e.Addr, 16)
-			pid := checkServing(t, e.Addr, engine)
-			for range restarts {
-				l.more(t, 200)
-				restart(t, e.Addr, pid)
-				l.more(t, 200)
-				pid = checkServing(t, e.Addr, engine)
-			}
-			l.stopping.Store(true)
-			l.wg.Wait()
-			for _, err := range l.errs {
-				t.Errorf("lost: %v", err)
-			}
-			checkAnswers(t, l, restarts+1)
-			checkEnds(t, e, pid, restarts+1)
-		})
-	}
+		}
+		const restarts = 3
+		l := start(e.Addr, 16)
+		pid := checkServing(t, e.Addr, engine)
+		for range restarts {
+			l.more(t, 200)
+			restart(t, e.Addr, pid)
+			l.more(t, 200)
+			pid = checkServing(t, e.Addr, engine)
+		}
+		l.stopping.Store(true)
+		l.wg.Wait()
+		for _, err := range l.errs {
+			t.Errorf("lost: %v", err)
+		}
+		checkAnswers(t, l, restarts+1)
+		checkEnds(t, e, pid, restarts+1)
+	})
 }
 
 // killGroup ends the processes that a failed test leaves behind.

@@ -3,9 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"syscall"
 	"testing"
@@ -73,34 +73,48 @@ func checkEcho(t *testing.T, ctx context.Context, c *websocket.Conn, client int)
 	}
 }
 
+// A client that connects while the server shuts down is told so, too.
+func TestLateClient(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	s := newServer()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(s.Handler)
+	defer srv.Close()
+	c := dial(t, ctx, srv.Listener.Addr().String())
+	if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the client reads the error %v, want %v", err, websocket.StatusGoingAway)
+	}
+}
+
 // The example tells its clients when it ends.
 func TestGoingAway(t *testing.T) {
-	for _, args := range [][]string{{"-engine", "uring"}, {"-engine", "syscall"}, {"-listener", "net"}} {
-		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			e := exampletest.Start(t, exampletest.Command(t, append(args, "-addr", "127.0.0.1:0")...))
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-			defer cancel()
-			var wg sync.WaitGroup
-			for range 4 {
-				c := dial(t, ctx, e.Addr)
-				// Only when a message has come back, the server has accepted the connection.
-				if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
-					t.Fatal(err)
-				}
-				if _, _, err := c.Read(ctx); err != nil {
-					t.Fatal(err)
-				}
-				wg.Go(func() {
-					if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
-						t.Errorf("the client reads the error %v, want %v", err, websocket.StatusGoingAway)
-					}
-				})
+	exampletest.Each(t, func(t *testing.T, args []string) {
+		e := exampletest.Start(t, exampletest.Command(t, args...))
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 4 {
+			c := dial(t, ctx, e.Addr)
+			// Only when a message has come back, the server has accepted the connection.
+			if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+				t.Fatal(err)
 			}
-			stderr := e.Stop(t, syscall.SIGTERM)
-			wg.Wait()
-			if stderr != "" {
-				t.Errorf("the example reports %q", stderr)
+			if _, _, err := c.Read(ctx); err != nil {
+				t.Fatal(err)
 			}
-		})
-	}
+			wg.Go(func() {
+				if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+					t.Errorf("the client reads the error %v, want %v", err, websocket.StatusGoingAway)
+				}
+			})
+		}
+		stderr := e.Stop(t, syscall.SIGTERM)
+		wg.Wait()
+		if stderr != "" {
+			t.Errorf("the example reports %q", stderr)
+		}
+	})
 }
