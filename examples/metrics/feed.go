@@ -15,7 +15,7 @@ import (
 // feed sends samples to the page, as server-sent events. Each stream counts for itself,
 // and sees what happened since it started.
 type feed struct {
-	poller   *netring.Poller
+	stats    func() netring.Stats
 	times    *stopwatch
 	interval time.Duration
 }
@@ -54,7 +54,7 @@ type reading struct {
 
 func (f *feed) read() (reading, error) {
 	times, err := f.times.read()
-	return reading{time.Now(), f.poller.Stats(), times}, err
+	return reading{time.Now(), f.stats(), times}, err
 }
 
 // since returns the sample between two readings.

@@ -2,13 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httputil"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -19,80 +18,10 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/netring-go/netring"
+	"github.com/netring-go/netring/examples/internal/exampletest"
 )
 
-// asExample in the environment makes the test binary run the example.
-const asExample = "NETRING_TEST_RUN_EXAMPLE"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asExample) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// command returns the command that runs the example.
-func command(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, args...)
-	cmd.Env = append(os.Environ(), asExample+"=1")
-	return cmd
-}
-
-// example is the example in a process of its own.
-type example struct {
-	cmd    *exec.Cmd
-	out    *bufio.Reader
-	stderr strings.Builder
-
-	url, engine string
-}
-
-var listening = regexp.MustCompile(`^listening on (http://\S+)/ with engine (\w+)`)
-
-// start starts the example and waits until it listens.
-func start(t *testing.T, args ...string) *example {
-	t.Helper()
-	e := &example{cmd: command(t, append(args, "-addr", "127.0.0.1:0", "-interval", "50ms")...)}
-	e.cmd.Stderr = &e.stderr
-	out, err := e.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill := time.AfterFunc(time.Minute, func() { e.cmd.Process.Kill() })
-	t.Cleanup(func() { kill.Stop() })
-	e.out = bufio.NewReader(out)
-	line, err := e.out.ReadString('\n')
-	m := listening.FindStringSubmatch(line)
-	if err != nil || m == nil {
-		t.Fatalf("the example prints %q, %v, %v", line, err, errors.Join(e.cmd.Wait(), errors.New(e.stderr.String())))
-	}
-	e.url, e.engine = m[1], m[2]
-	return e
-}
-
-// stop ends the example with SIGTERM and checks how it ends.
-func (e *example) stop(t *testing.T) {
-	t.Helper()
-	if err := e.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	rest, err := io.ReadAll(e.out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.cmd.Wait(); err != nil || string(rest) != "shut down\n" || e.stderr.String() != "" {
-		t.Errorf("the example ended with %v and printed %q, %s", err, rest, e.stderr.String())
-	}
-}
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
 // stream reads server-sent events.
 type stream struct {
@@ -142,53 +71,36 @@ func get(t *testing.T, client *http.Client, url string) (body string, header htt
 	return string(text), resp.Header
 }
 
-// ofEngines runs a test with an example for each engine, or for the one that the
-// environment asks for. The test must stop the example.
-func ofEngines(t *testing.T, test func(t *testing.T, e *example)) {
-	names := []string{"uring", "syscall", "net"}
-	if env := os.Getenv(netring.EngineEnv); env != "" && env != "auto" {
-		names = []string{env}
-	}
-	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			if name == "uring" && os.Getenv(netring.EngineEnv) != name {
-				report, err := netring.Probe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if report.Engine != netring.EngineURing {
-					t.Skipf("io_uring is unavailable: %s", report.Reason)
-				}
-			}
-			e := start(t, "-engine", name)
-			if e.engine != name {
-				t.Errorf("the example reports the engine %s", e.engine)
-			}
-			test(t, e)
-		})
-	}
+// newClient returns a client that ends with the test.
+func newClient(t *testing.T) *http.Client {
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
 
 // The event stream, /metrics and /debug/vars tell of the same requests. The stream ends
 // with the server.
 func TestExample(t *testing.T) {
-	ofEngines(t, func(t *testing.T, e *example) {
-		transport := &http.Transport{}
-		t.Cleanup(transport.CloseIdleConnections)
-		client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
-		events := open(t, client, e.url+"/events")
+	const interval = 50 * time.Millisecond
+	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
+		client, url := newClient(t), "http://"+e.Addr
+		events := open(t, client, url+"/events")
 		var first started
-		if name, err := events.next(&first); name != "start" || err != nil || first.Engine.String() != e.engine || first.Seconds != 0.05 {
+		engine := cmp.Or(e.Engine, "net")
+		if name, err := events.next(&first); name != "start" || err != nil || first.Engine.String() != engine || first.Seconds != interval.Seconds() {
 			t.Fatalf("the first event is %s, %v: %+v", name, err, first)
+		}
+		if first.Counting != (engine != "net") {
+			t.Errorf("with the engine %s, the first event says that netring counts: %v", engine, first.Counting)
 		}
 		const requests = 100
 		for range requests {
-			if body, _ := get(t, client, e.url+"/hello"); body != "Hello, World!\n" {
+			if body, _ := get(t, client, url+"/hello"); body != "Hello, World!\n" {
 				t.Fatalf("/hello serves %q", body)
 			}
 		}
 		seen := collect(t, events, requests)
-		if want := requests * size(t, e.url+"/hello"); first.Counting && seen.BytesIn != want {
+		if want := requests * size(t, url+"/hello"); first.Counting && seen.BytesIn != want {
 			t.Errorf("the events tell of %d bytes in, want %d", seen.BytesIn, want)
 		}
 		if first.Counting && (seen.BytesOut == 0 || seen.Connections < 2 || seen.Ops == 0 || seen.Direct == 0) {
@@ -205,11 +117,13 @@ func TestExample(t *testing.T) {
 				}
 			}
 		}()
-		e.stop(t)
-		if err := <-ended; !errors.Is(err, io.EOF) {
-			t.Errorf("the event stream ended with %v", err)
-		}
-	})
+		t.Cleanup(func() { // after the example has ended
+			if err := <-ended; !errors.Is(err, io.EOF) {
+				t.Errorf("the event stream ended with %v", err)
+			}
+		})
+	}, "-interval", interval.String())
+	exampletest.Refuses(t, exampletest.Command(t, "-addr", "127.0.0.1:0", "-interval", "1ns"), "1ns")
 }
 
 // size returns the number of bytes of a request.
@@ -266,9 +180,9 @@ func collect(t *testing.T, events *stream, requests uint64) (sum sample) {
 }
 
 // checkMetrics checks that /metrics and /debug/vars tell of at least what the events told.
-func checkMetrics(t *testing.T, client *http.Client, e *example, seen sample) {
+func checkMetrics(t *testing.T, client *http.Client, e *exampletest.Example, seen sample) {
 	t.Helper()
-	text, _ := get(t, client, e.url+"/metrics")
+	text, _ := get(t, client, "http://"+e.Addr+"/metrics")
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 	if err != nil {
@@ -278,16 +192,22 @@ func checkMetrics(t *testing.T, client *http.Client, e *example, seen sample) {
 	if len(times) != 1 || times[0].GetHistogram().GetSampleCount() != seen.Requests {
 		t.Errorf("/metrics tells of the requests %v, want %d", times, seen.Requests)
 	}
-	info := families["netring_info"].GetMetric()
-	if len(info) != 1 || info[0].GetLabel()[0].GetValue() != e.engine {
-		t.Errorf("/metrics tells of the engine %v, want %s", info, e.engine)
-	}
-	var vars struct{ Netring netring.Stats }
-	text, _ = get(t, client, e.url+"/debug/vars")
+	var vars struct{ Netring *netring.Stats }
+	text, _ = get(t, client, "http://"+e.Addr+"/debug/vars")
 	if err := json.Unmarshal([]byte(text), &vars); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	if s := vars.Netring; s.Engine.String() != e.engine || s.BytesIn < seen.BytesIn || s.BytesOut < seen.BytesOut || s.Ops < seen.Ops {
+	info := families["netring_info"].GetMetric()
+	if e.Engine == "" { // package net serves
+		if vars.Netring != nil || info != nil {
+			t.Errorf("without netring, the example tells of it: %v, %+v", info, vars.Netring)
+		}
+		return
+	}
+	if len(info) != 1 || info[0].GetLabel()[0].GetValue() != e.Engine {
+		t.Errorf("/metrics tells of the engine %v, want %s", info, e.Engine)
+	}
+	if s := vars.Netring; s == nil || s.Engine.String() != e.Engine || s.BytesIn < seen.BytesIn || s.BytesOut < seen.BytesOut || s.Ops < seen.Ops {
 		t.Errorf("/debug/vars tells of %+v, the events of %+v", s, seen)
 	}
 	var bytesIn float64
@@ -303,11 +223,9 @@ var elsewhere = regexp.MustCompile(`(?i)(?:src|href|url|import)\s*[=(]?\s*["'(]?
 
 // The page is complete: it names nothing on other hosts, and its policy forbids that.
 func TestPage(t *testing.T) {
-	e := start(t)
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
-	text, header := get(t, client, e.url+"/")
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	client, url := newClient(t), "http://"+e.Addr
+	text, header := get(t, client, url+"/")
 	if kind := header.Get("Content-Type"); kind != "text/html; charset=utf-8" || text != string(page) {
 		t.Errorf("the page is %d bytes of %s, want %d", len(text), kind, len(page))
 	}
@@ -333,7 +251,7 @@ func TestPage(t *testing.T) {
 			}
 		}
 	}
-	resp, err := client.Get(e.url + "/nowhere")
+	resp, err := client.Get(url + "/nowhere")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,15 +259,5 @@ func TestPage(t *testing.T) {
 	if resp.StatusCode != http.StatusNotFound {
 		t.Errorf("/nowhere: %s", resp.Status)
 	}
-	e.stop(t)
-}
-
-// Wrong flags end the example with an error that names the value.
-func TestRefuses(t *testing.T) {
-	for _, args := range [][]string{{"-engine", "fast"}, {"-addr", "nowhere"}, {"-interval", "1ns"}} {
-		out, err := command(t, args...).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), args[1]) {
-			t.Errorf("%v: %v, the example prints %q", args, err, out)
-		}
-	}
+	e.Stop(t, syscall.SIGTERM)
 }

@@ -14,17 +14,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/netring-go/netring"
+	netringexpvar "github.com/netring-go/netring/integrations/expvar"
 	netringprom "github.com/netring-go/netring/integrations/prometheus"
 )
 
 //go:embed page.html
 var page []byte
 
-// newServer returns the server. Shutdown ends its event streams.
-func newServer(p *netring.Poller, interval time.Duration) *http.Server {
+// newServer returns the server of the Poller p, which has the given stats. p is nil if
+// package net serves. Shutdown ends the event streams. A process has one such server,
+// because expvar's names are global.
+func newServer(p *netring.Poller, stats func() netring.Stats, interval time.Duration) *http.Server {
 	times := newStopwatch()
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(netringprom.NewCollector(p), collectors.NewGoCollector(), times.histogram)
+	reg.MustRegister(collectors.NewGoCollector(), times.histogram)
+	if p != nil {
+		reg.MustRegister(netringprom.NewCollector(p))
+		netringexpvar.Publish("netring", p)
+	}
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", servePage)
@@ -34,7 +41,7 @@ func newServer(p *netring.Poller, interval time.Duration) *http.Server {
 
 	all := http.NewServeMux()
 	all.Handle("/", times.measure(mux))
-	all.Handle("GET /events", &feed{poller: p, times: times, interval: interval}) // lasts, so it is not measured
+	all.Handle("GET /events", &feed{stats: stats, times: times, interval: interval}) // lasts, so it is not measured
 
 	ctx, cancel := context.WithCancel(context.Background())
 	srv := &http.Server{
