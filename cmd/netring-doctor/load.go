@@ -84,11 +84,14 @@ func runLoad(job string, out io.Writer) error {
 	return err
 }
 
+// patience is how long an echo may take after the end of a turn. An engine that hangs must
+// not make the doctor hang.
+var patience = 10 * time.Second
+
 // ping sends messages until end, at least one, and waits for the echo of each. It counts
 // the echoes in total.
 func ping(c net.Conn, end time.Time, total *atomic.Int64) error {
-	// An engine that hangs must not make the doctor hang.
-	if err := c.SetDeadline(end.Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(end.Add(patience)); err != nil {
 		return err
 	}
 	msg := make([]byte, messageSize)

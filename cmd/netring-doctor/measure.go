@@ -154,12 +154,16 @@ func (s *server) serve(turn time.Duration) (rate, cpu float64, err error) {
 	}
 	var served sync.WaitGroup
 	served.Go(func() { acceptAll(ln, &served) })
+	accepted := s.accepted()
 	before := processTime()
 	n, took, err := startLoad(ln.Addr(), turn)
 	used := processTime() - before
 	if s.stats != nil {
 		if st := s.stats(); st.Engine != s.engine {
 			err = errors.Join(err, fmt.Errorf("the engine %v served instead of %v: %s", st.Engine, s.engine, st.EngineReason))
+		}
+		if n := s.accepted() - accepted; err == nil && n < connections {
+			err = fmt.Errorf("the engine %v accepted %d connections of %d", s.engine, n, connections)
 		}
 	}
 	err = errors.Join(err, ln.Close())
@@ -168,6 +172,14 @@ func (s *server) serve(turn time.Duration) (rate, cpu float64, err error) {
 		return 0, 0, err
 	}
 	return float64(n) / took.Seconds(), float64(used.Nanoseconds()) / 1e3 / float64(n), nil
+}
+
+// accepted returns how many connections netring has accepted.
+func (s *server) accepted() uint64 {
+	if s.stats == nil {
+		return 0
+	}
+	return s.stats().Accepted
 }
 
 // acceptAll echoes on each connection of ln until ln is closed.
