@@ -52,7 +52,8 @@ func (lc *ListenConfig) FileListener(f *os.File) (net.Listener, error) {
 	return lc.listener(func() (net.Listener, error) { return lc.ListenConfig.FileListener(f) })
 }
 
-// Wrap moves l to netring, unless l is a *netring.Listener, see netring.Wrap.
+// Wrap moves l to netring, unless l is a *netring.Listener, see netring.Wrap. It returns a
+// *Listener as it is, with the Keepalive that made it.
 func (lc *ListenConfig) Wrap(l net.Listener) (net.Listener, error) {
 	if own, ok := l.(*Listener); ok {
 		return own, nil
