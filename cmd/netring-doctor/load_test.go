@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/netring-go/netring"
 )
 
 // serveLoad calls serve with each connection that the load generator makes, and returns
@@ -29,6 +31,9 @@ func serveLoad(t *testing.T, serve func(c net.Conn)) (out string, err error) {
 			}
 			served.Go(func() {
 				defer c.Close()
+				if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+					t.Error(err)
+				}
 				serve(c)
 			})
 		}
@@ -85,6 +90,26 @@ func TestLoadUnanswered(t *testing.T) {
 	})
 	if !errors.Is(err, os.ErrDeadlineExceeded) || out != "" {
 		t.Errorf("it prints %q and returns %v", out, err)
+	}
+}
+
+// A turn in which another engine has served, or nobody of netring, is an error.
+func TestServedByOthers(t *testing.T) {
+	for _, tc := range []struct {
+		stats netring.Stats
+		want  string
+	}{
+		{netring.Stats{Engine: netring.EngineURing}, "uring served instead of syscall"},
+		{netring.Stats{Engine: netring.EngineSyscall}, "accepted 0 connections of 32"},
+	} {
+		s := &server{
+			engine: netring.EngineSyscall,
+			listen: func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
+			stats:  func() netring.Stats { return tc.stats },
+		}
+		if _, _, err := s.serve(time.Millisecond); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v, want an error with %q", err, tc.want)
+		}
 	}
 }
 

@@ -109,6 +109,8 @@ func TestGracefulShutdown(t *testing.T) {
 		t.Run(fmt.Sprintf("http2=%v", http2), func(t *testing.T) {
 			e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
 			body, send := io.Pipe()
+			tooLong := func() { send.CloseWithError(errors.New("the test takes too long")) }
+			defer time.AfterFunc(20*time.Second, tooLong).Stop() // Client.Timeout waits for the body
 			go io.WriteString(send, "before ") // Do returns when this has come back
 			c := client(t, e, http2)
 			defer c.CloseIdleConnections()

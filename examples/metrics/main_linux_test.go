@@ -57,20 +57,6 @@ func (s *stream) next(data any) (name string, err error) {
 	}
 }
 
-func get(t *testing.T, client *http.Client, url string) (body string, header http.Header) {
-	t.Helper()
-	resp, err := client.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s, %v", url, resp.Status, err)
-	}
-	return string(text), resp.Header
-}
-
 // newClient returns a client that ends with the test.
 func newClient(t *testing.T) *http.Client {
 	transport := &http.Transport{}

@@ -66,17 +66,7 @@ func TestStopwatch(t *testing.T) {
 	}
 	srv.Start()
 	defer srv.Close()
-	get := func(tr *http.Transport) {
-		t.Helper()
-		resp, err := (&http.Client{Transport: tr, Timeout: 20 * time.Second}).Get(srv.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-			t.Fatal(err)
-		}
-	}
+	request := func(tr *http.Transport) { get(t, &http.Client{Transport: tr, Timeout: 20 * time.Second}, srv.URL) }
 	check := func(step string, want uint64) {
 		t.Helper()
 		h, err := s.read()
@@ -89,15 +79,29 @@ func TestStopwatch(t *testing.T) {
 	}
 	kept, ends := &http.Transport{}, &http.Transport{DisableKeepAlives: true}
 	for i := range 2 {
-		get(kept)
+		request(kept)
 		<-idle
 		check("on a kept connection", uint64(i+1))
 	}
-	get(ends)
+	request(ends)
 	<-closed
 	check("on a connection that ends", 3)
 	kept.CloseIdleConnections()
 	<-closed
 	check("after the end of an idle connection", 3)
 	s.laps.Range(func(c, _ any) bool { t.Errorf("connection %v is not forgotten", c); return true })
+}
+
+func get(t *testing.T, client *http.Client, url string) (body string, header http.Header) {
+	t.Helper()
+	resp, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, resp.Status, err)
+	}
+	return string(text), resp.Header
 }

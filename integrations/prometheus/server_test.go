@@ -145,28 +145,34 @@ func TestScrape(t *testing.T) {
 		if after.Engine == netring.EngineNet {
 			return
 		}
-		for _, c := range []struct {
-			name             string
-			least, low, high uint64
-		}{
-			{"netring_reactors", 1, uint64(before.Reactors), uint64(after.Reactors)},
-			{"netring_accepted_total", 1, before.Accepted, after.Accepted},
-			{"netring_connections", 1, uint64(before.Connections), uint64(after.Connections)},
-			{"netring_bytes_in_total", 10, before.BytesIn, after.BytesIn},
-			{"netring_bytes_out_total", 10, before.BytesOut, after.BytesOut},
-			{"netring_batches_total", 0, before.Batches, after.Batches},
-			{"netring_direct_total", 1, before.Direct, after.Direct},
-		} {
-			if n := sum(got[c.name]); n < c.least || n < c.low || n > c.high {
-				t.Errorf("%s is %d, want %d to %d and at least %d", c.name, n, c.low, c.high, c.least)
-			}
-		}
-		for _, r := range after.PerReactor {
-			if labelled(got["netring_batch_sizes"], map[string]string{"reactor": r.Name}).GetHistogram() == nil {
-				t.Errorf("no histogram of reactor %s", r.Name)
-			}
-		}
+		checkBetween(t, got, &before, &after)
 	})
+}
+
+// checkBetween checks that metrics are those of a time between two Stats.
+func checkBetween(t *testing.T, got map[string]*dto.MetricFamily, before, after *netring.Stats) {
+	t.Helper()
+	for _, c := range []struct {
+		name             string
+		least, low, high uint64
+	}{
+		{"netring_reactors", 1, uint64(before.Reactors), uint64(after.Reactors)},
+		{"netring_accepted_total", 1, before.Accepted, after.Accepted},
+		{"netring_connections", 1, uint64(before.Connections), uint64(after.Connections)},
+		{"netring_bytes_in_total", 10, before.BytesIn, after.BytesIn},
+		{"netring_bytes_out_total", 10, before.BytesOut, after.BytesOut},
+		{"netring_batches_total", 0, before.Batches, after.Batches},
+		{"netring_direct_total", 1, before.Direct, after.Direct},
+	} {
+		if n := sum(got[c.name]); n < c.least || n < c.low || n > c.high {
+			t.Errorf("%s is %d, want %d to %d and at least %d", c.name, n, c.low, c.high, c.least)
+		}
+	}
+	for _, r := range after.PerReactor {
+		if labelled(got["netring_batch_sizes"], map[string]string{"reactor": r.Name}).GetHistogram() == nil {
+			t.Errorf("no histogram of reactor %s", r.Name)
+		}
+	}
 }
 
 // counters returns the values of all that must never go down, by series.
