@@ -111,7 +111,7 @@ func TestGracefulShutdown(t *testing.T) {
 			body, send := io.Pipe()
 			tooLong := func() { send.CloseWithError(errors.New("the test takes too long")) }
 			defer time.AfterFunc(20*time.Second, tooLong).Stop() // Client.Timeout waits for the body
-			go io.WriteString(send, "before ") // Do returns when this has come back
+			go io.WriteString(send, "before ")                   // Do returns when this has come back
 			c := client(t, e, http2)
 			defer c.CloseIdleConnections()
 			resp, err := c.Post("https://"+e.Addr+"/echo", "text/plain", body)

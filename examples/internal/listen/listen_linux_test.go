@@ -186,3 +186,26 @@ func checkLastWords(t *testing.T, c net.Conn) {
 		t.Errorf("during Shutdown, the connection returns %q, %v", got, err)
 	}
 }
+
+// endless is a Server whose Shutdown does not end Serve.
+type endless struct{ end chan error }
+
+func (s endless) Serve(net.Listener) error       { return <-s.end }
+func (s endless) Shutdown(context.Context) error { return nil }
+
+// A Server that does not end is an error.
+func TestEndlessServer(t *testing.T) {
+	defer func(d time.Duration) { grace = d }(grace)
+	grace = 20 * time.Millisecond
+	f := parse(t, "-listener", "net")
+	ln, err := f.Listen()
+	must(t, err)
+	defer ln.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s := endless{make(chan error)}
+	defer close(s.end)
+	if err := f.RunUntil(ctx, s, "nothing", ln); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("RunUntil returns %v", err)
+	}
+}

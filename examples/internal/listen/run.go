@@ -13,7 +13,7 @@ import (
 )
 
 // grace is how long a server may take to end what it has begun.
-const grace = 5 * time.Second
+var grace = 5 * time.Second
 
 // Server is what Run runs. *http.Server implements Server.
 type Server interface {
@@ -55,8 +55,13 @@ func (f *Flags) RunUntil(ctx context.Context, s Server, try string, lns ...net.L
 	defer cancel()
 	err := s.Shutdown(end)
 	for range lns {
-		if serr := <-served; !errors.Is(serr, http.ErrServerClosed) && !errors.Is(serr, net.ErrClosed) {
-			err = errors.Join(err, serr)
+		select {
+		case serr := <-served:
+			if !errors.Is(serr, http.ErrServerClosed) && !errors.Is(serr, net.ErrClosed) {
+				err = errors.Join(err, serr)
+			}
+		case <-end.Done():
+			return errors.Join(err, fmt.Errorf("a listener is still served: %w", end.Err()))
 		}
 	}
 	// A closed listener of netring still returns the connections that it has accepted
