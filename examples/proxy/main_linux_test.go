@@ -21,6 +21,9 @@ import (
 
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
+// patience is how long a test waits for a peer.
+const patience = 10 * time.Second
+
 // through runs the example with each engine, as a proxy for the server at to.
 func through(t *testing.T, to string, use func(t *testing.T, addr string)) {
 	exampletest.Each(t, func(t *testing.T, args []string) {
@@ -45,7 +48,7 @@ func TestExample(t *testing.T) {
 	exampletest.Run(t, func(t *testing.T, e *exampletest.Example) {
 		tr := &http.Transport{}
 		defer tr.CloseIdleConnections()
-		c := &http.Client{Transport: tr, Timeout: 30 * time.Second}
+		c := &http.Client{Transport: tr, Timeout: 3 * patience}
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
@@ -81,7 +84,7 @@ func serve(t *testing.T, f func(c *net.TCPConn)) (addr string) {
 			}
 			wg.Go(func() {
 				defer c.Close()
-				c.SetDeadline(time.Now().Add(30 * time.Second))
+				c.SetDeadline(time.Now().Add(patience))
 				f(c.(*net.TCPConn))
 			})
 		}
@@ -100,7 +103,7 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	return c.(*net.TCPConn)
 }
 
