@@ -96,6 +96,17 @@ func serve(t *testing.T, f func(c *net.TCPConn)) (addr string) {
 	return ln.Addr().String()
 }
 
+// receive returns what a server sends to the test.
+func receive[T any](t *testing.T, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(2 * patience):
+		t.Fatal("the server is silent")
+	}
+	return v
+}
+
 func dial(t *testing.T, addr string) *net.TCPConn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -131,7 +142,7 @@ func TestClientHalfCloses(t *testing.T) {
 
 // A server may half-close first, too.
 func TestServerHalfCloses(t *testing.T) {
-	got := make(chan string, 1)
+	got := make(chan string, 10)
 	addr := serve(t, func(c *net.TCPConn) {
 		io.WriteString(c, "banner")
 		err := c.CloseWrite()
@@ -148,7 +159,7 @@ func TestServerHalfCloses(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Close()
-		if text := <-got; text != `"after the server's half-close" <nil>` {
+		if text := receive(t, got); text != `"after the server's half-close" <nil>` {
 			t.Errorf("the server reads %s", text)
 		}
 	})
@@ -156,7 +167,7 @@ func TestServerHalfCloses(t *testing.T) {
 
 // A connection that one side aborts does not look complete to the other side.
 func TestAbort(t *testing.T) {
-	begun, got := make(chan struct{}, 1), make(chan error, 1)
+	begun, got := make(chan struct{}, 10), make(chan error, 10)
 	addr := serve(t, func(c *net.TCPConn) {
 		if _, err := io.ReadFull(c, make([]byte, 4)); err != nil {
 			got <- err
@@ -171,10 +182,10 @@ func TestAbort(t *testing.T) {
 		if _, err := io.WriteString(c, "some"); err != nil {
 			t.Fatal(err)
 		}
-		<-begun
+		receive(t, begun)
 		c.SetLinger(0)
 		c.Close()
-		if err := <-got; !errors.Is(err, syscall.ECONNRESET) {
+		if err := receive(t, got); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the server reads the error %v, want a reset", err)
 		}
 	})
