@@ -209,8 +209,12 @@ var elsewhere = regexp.MustCompile(`(?i)(?:src|href|url|import)\s*[=(]?\s*["'(]?
 
 // The page is complete: it names nothing on other hosts, and its policy forbids that.
 func TestPage(t *testing.T) {
-	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0", "-interval", "1m"))
 	client, url := newClient(t), "http://"+e.Addr
+	// The first event does not wait for others.
+	if name, err := open(t, client, url+"/events").next(new(started)); name != "start" || err != nil {
+		t.Errorf("the first event is %q, %v", name, err)
+	}
 	text, header := get(t, client, url+"/")
 	if kind := header.Get("Content-Type"); kind != "text/html; charset=utf-8" || text != string(page) {
 		t.Errorf("the page is %d bytes of %s, want %d", len(text), kind, len(page))
