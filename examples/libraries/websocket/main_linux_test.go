@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -89,6 +90,40 @@ func TestLateClient(t *testing.T) {
 	}
 }
 
+// Shutdown waits for a client's answer, as long as it may.
+func TestShutdownWaits(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	s := newServer()
+	srv := httptest.NewServer(s.Handler)
+	defer srv.Close()
+	c := dial(t, ctx, srv.Listener.Addr().String())
+	hello(t, ctx, c)
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while the client does not answer, Shutdown returns %v", err)
+	}
+	if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway { // answers
+		t.Errorf("the client reads the error %v, want %v", err, websocket.StatusGoingAway)
+	}
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// hello sends a message and waits for its return: only then, the server has accepted the
+// connection.
+func hello(t *testing.T, ctx context.Context, c *websocket.Conn) {
+	t.Helper()
+	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The example tells its clients when it ends.
 func TestGoingAway(t *testing.T) {
 	exampletest.Each(t, func(t *testing.T, args []string) {
@@ -98,13 +133,7 @@ func TestGoingAway(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			c := dial(t, ctx, e.Addr)
-			// Only when a message has come back, the server has accepted the connection.
-			if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
-				t.Fatal(err)
-			}
-			if _, _, err := c.Read(ctx); err != nil {
-				t.Fatal(err)
-			}
+			hello(t, ctx, c)
 			wg.Go(func() {
 				if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
 					t.Errorf("the client reads the error %v, want %v", err, websocket.StatusGoingAway)
