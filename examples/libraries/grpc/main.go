@@ -33,7 +33,7 @@ func run(flags *listen.Flags) error {
 	if err != nil {
 		return err
 	}
-	srv := server{grpc.NewServer(grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window), grpc.WaitForHandlers(true))}
+	srv := server{grpc.NewServer(grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window))}
 	mirror.RegisterMirrorServer(srv, service{})
 	reflection.Register(srv) // tells tools such as grpcurl what the server offers
 	return flags.Run(srv, fmt.Sprintf(`grpcurl -plaintext -d '{"data":"aGVsbG8="}' %s netring.examples.mirror.Mirror/Exchange`, ln.Addr()), ln)
