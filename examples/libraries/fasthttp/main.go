@@ -29,7 +29,7 @@ func run(flags *listen.Flags) error {
 	srv := server{&fasthttp.Server{
 		Handler:         handle,
 		ReadTimeout:     10 * time.Second,
-		CloseOnShutdown: true, // so that clients with open connections notice
+		CloseOnShutdown: true, // tells clients with a request under way
 	}}
 	return flags.Run(srv, fmt.Sprintf("curl -fsS -d hello http://%s/", ln.Addr()), ln)
 }

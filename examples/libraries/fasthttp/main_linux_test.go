@@ -75,6 +75,39 @@ func TestIdleClient(t *testing.T) {
 	}
 }
 
+// A request that is under way at SIGTERM is answered, and the answer says that the
+// connection ends.
+func TestRequestUnderWay(t *testing.T) {
+	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
+	c, err := net.Dial("tcp", e.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	in := bufio.NewReader(c)
+	const head = "POST / HTTP/1.1\r\nHost: example\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+	if _, err := io.WriteString(c, head); err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != http.StatusContinue {
+		t.Fatalf("the first answer is %+v, %v", resp, err)
+	}
+	e.Signal(t, syscall.SIGTERM)
+	e.WaitUntilRefused(t)
+	if _, err := io.WriteString(c, "body"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(resp.Body); string(got) != "body" || err != nil || !resp.Close {
+		t.Errorf("the answer is %q, %v; it says that the connection ends: %v", got, err, resp.Close)
+	}
+	e.Wait(t)
+}
+
 // pipeline sends requests, 16 at a time, and reads the answers.
 func pipeline(t *testing.T, addr string, client int) {
 	c, err := net.Dial("tcp", addr)

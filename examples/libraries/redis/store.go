@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"sync"
@@ -55,9 +54,8 @@ func (s *store) handle(conn redcon.Conn, cmd redcon.Command) {
 }
 
 func (s *store) set(conn redcon.Conn, args [][]byte) {
-	value := bytes.Clone(args[2]) // redcon uses the memory of args again
 	s.mu.Lock()
-	s.values[string(args[1])] = value
+	s.values[string(args[1])] = args[2] // which is not used again: redcon copies each command
 	s.mu.Unlock()
 	conn.WriteString("OK")
 }
