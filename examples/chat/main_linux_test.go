@@ -45,7 +45,7 @@ func join(t *testing.T, addr string) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(60 * time.Second))
 	cl := &client{TCPConn: c.(*net.TCPConn)}
 	greeting, err := cl.readLine()
 	if err != nil {
