@@ -106,6 +106,42 @@ func TestIdleClient(t *testing.T) {
 	}
 }
 
+// Shutdown waits for connections, as long as it may.
+func TestShutdownWaits(t *testing.T) {
+	s := newServer()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, len("+PONG\r\n"))); err != nil {
+		t.Fatal(err)
+	}
+	s.conns.Add(1) // a connection that does not end
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a connection, Shutdown returns %v", err)
+	}
+	s.conns.Done()
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil && !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
 // checkPipelines sends many commands at once, and expects the answers in order.
 func checkPipelines(t *testing.T, ctx context.Context, c *redis.Client, worker int) {
 	const rounds, depth = 20, 32
