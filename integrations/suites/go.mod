@@ -1,0 +1,3 @@
+module github.com/netring-go/netring/integrations/suites
+
+go 1.25.0

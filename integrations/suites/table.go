@@ -1,0 +1,93 @@
+package main
+
+import "time"
+
+// suite is the tests of a project.
+type suite struct {
+	name     string   // for the command line and the page
+	module   string   // path@version; "" for the standard library
+	packages []string // import paths, or patterns relative to the module's root
+	flags    []string // more flags of go test
+	groups   []string // top-level tests that only hold others, whose subtests count
+	left     []left   // tests that run in no column
+	timeout  time.Duration
+}
+
+// left is a test that is left out in all columns.
+type left struct{ test, why string }
+
+// column is a way to run a suite.
+type column struct {
+	name   string   // in results.json and for -columns
+	mode   []string // flags of netring-try; nil for the plain go command
+	engine string   // NETRING_ENGINE
+	title  string   // on the page
+}
+
+const columnNet = "net"
+
+// columns are the ways to run each suite.
+var columns = []column{
+	{name: columnNet, title: "net"},
+	{name: "ring", mode: []string{"-dial"}, engine: "uring", title: "ring"},
+	{name: "syscall", mode: []string{"-dial"}, engine: "syscall", title: "syscall"},
+	{name: "deep-ring", mode: []string{"-deep"}, engine: "uring", title: "-deep, ring"},
+	{name: "deep-syscall", mode: []string{"-deep"}, engine: "syscall", title: "-deep, syscall"},
+}
+
+// Sets of columns for the table of known differences.
+var (
+	dial = []string{"ring", "syscall"}
+	deep = []string{"deep-ring", "deep-syscall"}
+)
+
+// suites are in the order of the page.
+var suites = []suite{
+	{name: "net/http", packages: []string{"net/http"}, timeout: 5 * time.Minute},
+	{name: "net/http/httptest", packages: []string{"net/http/httptest"}, timeout: time.Minute},
+	{name: "net/http/httputil", packages: []string{"net/http/httputil"}, timeout: 2 * time.Minute},
+	{name: "net/rpc", packages: []string{"net/rpc"}, timeout: 2 * time.Minute},
+	{name: "net/rpc/jsonrpc", packages: []string{"net/rpc/jsonrpc"}, timeout: time.Minute},
+	{name: "net/smtp", packages: []string{"net/smtp"}, timeout: time.Minute},
+	{name: "crypto/tls", packages: []string{"crypto/tls"}, timeout: 5 * time.Minute},
+	{name: "x/net", module: "golang.org/x/net@v0.62.0", packages: []string{"./http2", "./websocket"}, timeout: 5 * time.Minute},
+	{name: "grpc", module: "google.golang.org/grpc@v1.85.0", packages: []string{"./test", "./internal/transport"},
+		groups: []string{"Test"}, timeout: 8 * time.Minute},
+	{name: "fasthttp", module: "github.com/valyala/fasthttp@v1.78.0", packages: []string{"./..."}, timeout: 5 * time.Minute},
+	{name: "nats", module: "github.com/nats-io/nats-server/v2@v2.15.2", packages: []string{"./server"},
+		flags: []string{"-run", "^TestClient"}, timeout: 5 * time.Minute},
+	{name: "nats.go", module: "github.com/nats-io/nats.go@v1.51.0", packages: []string{"./test"},
+		flags: []string{"-modfile=go_test.mod"}, timeout: 8 * time.Minute},
+	{name: "coder/websocket", module: "github.com/coder/websocket@v1.8.15", packages: []string{"./..."}, timeout: 3 * time.Minute},
+	{name: "gorilla/websocket", module: "github.com/gorilla/websocket@v1.5.3", packages: []string{"."}, timeout: 2 * time.Minute},
+	{name: "cmux", module: "github.com/soheilhy/cmux@v0.1.5", packages: []string{"."}, timeout: time.Minute},
+	{name: "tableflip", module: "github.com/cloudflare/tableflip@v1.2.3", packages: []string{"."}, timeout: 2 * time.Minute},
+	{name: "go-proxyproto", module: "github.com/pires/go-proxyproto@v0.16.0", packages: []string{"./..."}, timeout: 2 * time.Minute},
+	{name: "redcon", module: "github.com/tidwall/redcon@v1.6.4", packages: []string{"."}, timeout: time.Minute},
+	{name: "yamux", module: "github.com/hashicorp/yamux@v0.1.2", packages: []string{"."}, timeout: 3 * time.Minute},
+	{name: "gin", module: "github.com/gin-gonic/gin@v1.12.0", packages: []string{"."}, timeout: 2 * time.Minute},
+	{name: "echo", module: "github.com/labstack/echo/v4@v4.16.0", packages: []string{"./..."}, timeout: 2 * time.Minute},
+	{name: "fiber", module: "github.com/gofiber/fiber/v2@v2.52.15", packages: []string{"."}, timeout: 3 * time.Minute},
+	{name: "hertz", module: "github.com/cloudwego/hertz@v0.10.4",
+		packages: []string{"./pkg/network/...", "./pkg/app/server/...", "./pkg/app/client/...", "./pkg/protocol/..."}, timeout: 5 * time.Minute},
+}
+
+// known is a failure that netring has and package net has not, with its reason.
+type known struct {
+	suite, test string
+	columns     []string
+	why         string // a sentence
+}
+
+var knownDifferences = []known{}
+
+// program is a well-known program or library for `netring-try check`.
+type program struct{ name, module, pattern string }
+
+var programs = []program{
+	{"Caddy", "github.com/caddyserver/caddy/v2@v2.11.9", "./..."},
+	{"nats-server", "github.com/nats-io/nats-server/v2@v2.15.2", "./..."},
+	{"Prometheus", "github.com/prometheus/prometheus@v0.316.0", "./..."},
+	{"grpc-go", "google.golang.org/grpc@v1.85.0", "./..."},
+	{"echo", "github.com/labstack/echo/v4@v4.16.0", "./..."},
+}
