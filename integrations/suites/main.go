@@ -40,6 +40,7 @@ func main() {
 type options struct {
 	columns, names []string
 	check          bool
+	served         bool
 	renderOnly     bool
 	list           bool
 }
@@ -53,6 +54,7 @@ func parse(args []string) (*options, error) {
 	o := &options{}
 	names := fs.String("columns", "", "run only these `columns`, separated by commas")
 	fs.BoolVar(&o.check, "check", false, "count what netring-try check finds in well-known programs, instead of suites")
+	fs.BoolVar(&o.served, "served", false, "count the connections that the suites make on netring, instead of failures")
 	fs.BoolVar(&o.renderOnly, "render", false, "run nothing; write the page from the results")
 	fs.BoolVar(&o.list, "list", false, "list suites and columns")
 	if err := fs.Parse(args); err != nil {
@@ -168,26 +170,43 @@ func runSuites(ctx context.Context, root string, st *store, file string, o *opti
 	if err != nil {
 		return err
 	}
-	// A suite that cannot run must not keep the others from running.
-	var errs []error
+	var errs []error // a suite that cannot run must not keep the others from running
 	for _, s := range ss {
-		results, err := runSuite(ctx, m, s, cs, say)
-		if err != nil {
-			errs = append(errs, err)
-			if ctx.Err() != nil {
-				break
+		if o.served {
+			err = serve(ctx, m, s, cs, st)
+		} else {
+			var results map[string]*result
+			results, err = runSuite(ctx, m, s, cs, say)
+			for _, r := range results {
+				r.Go, r.Date = version, today()
 			}
-			continue
+			if err == nil {
+				st.put(s, results)
+			}
 		}
-		for _, r := range results {
-			r.Go, r.Date = version, today()
-		}
-		st.put(s, results)
-		if err := st.write(file); err != nil {
-			return err
+		errs = append(errs, err, st.write(file))
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// serve counts what netring serves in the columns of a suite that have results and count it.
+func serve(ctx context.Context, m goTester, s suite, cs []column, st *store) error {
+	for _, c := range cs {
+		r := st.Suites[s.name]
+		if !slices.Contains(dial, c.name) || r == nil || r.Columns[c.name] == nil {
+			continue
+		}
+		say("%s: %s: what netring serves", s.name, c.name)
+		sum, err := countServed(ctx, m, s, c)
+		if err != nil {
+			return fmt.Errorf("suite %s, column %s: %w", s.name, c.name, err)
+		}
+		r.Columns[c.name].Served = sum
+	}
+	return nil
 }
 
 func runChecks(ctx context.Context, root string, st *store, file string, names []string) error {

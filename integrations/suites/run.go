@@ -25,6 +25,7 @@ type job struct {
 	only     []string // tests to run, nil for all
 	skip     []string // tests to skip
 	timeout  time.Duration
+	stats    bool // write netring's counters
 }
 
 // goTester runs jobs. The tests of this program use a fake.
@@ -86,7 +87,7 @@ func (m *machine) command(j job) (args, env []string) {
 	} else {
 		args = append([]string{m.try, "test"}, j.column.mode...)
 		env = []string{"NETRING_ENGINE=" + j.column.engine}
-		if slices.Contains(j.column.mode, "-dial") {
+		if j.stats {
 			env = append(env, "NETRING_TRY_STATS="+filepath.Join(m.stats, "%p.json"))
 		}
 	}

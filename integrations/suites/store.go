@@ -55,8 +55,8 @@ func (st *store) write(file string) error {
 	return os.WriteFile(file, append(data, '\n'), 0o666)
 }
 
-// put replaces the results of a suite in the columns that have run. Results of another version
-// of the suite go.
+// put replaces the results of a suite in the columns that have run, except what netring has
+// served, which another run counts. Results of another version of the suite go.
 func (st *store) put(s suite, columns map[string]*result) {
 	r := st.Suites[s.name]
 	if r == nil || r.Module != s.module {
@@ -64,6 +64,9 @@ func (st *store) put(s suite, columns map[string]*result) {
 		st.Suites[s.name] = r
 	}
 	for name, c := range columns {
+		if before := r.Columns[name]; before != nil && c.Served == nil {
+			c.Served = before.Served
+		}
 		r.Columns[name] = c
 	}
 }
