@@ -156,7 +156,7 @@ func (v *verdict) stale(s suite, r *suiteResult, table []known) {
 			}
 		}
 		if without != nil {
-			v.Stale = append(v.Stale, known{k.suite, k.test, without, k.why})
+			v.Stale = append(v.Stale, known{suite: k.suite, test: k.test, columns: without, why: k.why})
 		}
 	}
 }

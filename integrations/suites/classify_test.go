@@ -12,9 +12,10 @@ import (
 // recResults are results with one failure of each kind.
 func recResults() *suiteResult {
 	return &suiteResult{Module: recSuite.module, Columns: map[string]*result{
-		"net": {Tests: 5, Skipped: []string{"TestSkip"}, Failed: []outcome{{"TestBoth", 4, 4}}, Go: "go1.26.8"},
+		"net": {Tests: 5, Skipped: []string{"TestSkip"}, Failed: []outcome{{"TestBoth", 4, 4}},
+			Unsteady: []outcome{{"TestSlow", 4, 2}}, Go: "go1.26.8"},
 		"ring": {Tests: 4, Skipped: []string{"TestOnlySkipped", "TestSkip"},
-			Failed:   []outcome{{"TestBoth", 4, 4}, {"TestKnown", 4, 4}, {"TestNew", 4, 4}},
+			Failed:   []outcome{{"TestBoth", 4, 4}, {"TestKnown", 4, 4}, {"TestNew", 4, 4}, {"TestSlow", 4, 4}},
 			Unsteady: []outcome{{"TestSometimes", 4, 1}}},
 		"syscall": {Tests: 5, Skipped: []string{"TestSkip"}, Failed: []outcome{{"TestBoth", 4, 4}, {"TestKnown", 4, 4}},
 			Served: &served{1, 2}},
@@ -22,10 +23,10 @@ func recResults() *suiteResult {
 }
 
 var recKnown = []known{
-	{"rec", "TestKnown", dial, "asserts a type."},
-	{"rec", "TestOnlySkipped", []string{"ring"}, "looks for a type and skips."},
-	{"rec", "TestNew", []string{"syscall"}, "is for another column."},
-	{"other", "TestNew", dial, "is another suite's."},
+	{suite: "rec", test: "TestKnown", columns: dial, why: "asserts a type."},
+	{suite: "rec", test: "TestOnlySkipped", columns: []string{"ring"}, why: "looks for a type and skips."},
+	{suite: "rec", test: "TestNew", columns: []string{"syscall"}, why: "is for another column."},
+	{suite: "other", test: "TestNew", columns: dial, why: "is another suite's."},
 }
 
 func TestCompare(t *testing.T) {
@@ -37,9 +38,12 @@ func TestCompare(t *testing.T) {
 			{"rec", "TestNew", []string{"ring"}, ""},
 			{"rec", "TestOnlySkipped", []string{"ring"}, "looks for a type and skips."},
 		},
-		AlsoNet:  []difference{{"rec", "TestBoth", []string{"net", "ring", "syscall"}, ""}},
-		Unsteady: []flaky{{"rec", "TestSometimes", []outcomeIn{{"ring", outcome{"TestSometimes", 4, 1}}}}},
-		Stale:    []known{{"rec", "TestNew", []string{"syscall"}, "is for another column."}},
+		AlsoNet: []difference{{"rec", "TestBoth", []string{"net", "ring", "syscall"}, ""}},
+		Unsteady: []flaky{
+			{"rec", "TestSlow", []outcomeIn{{"net", outcome{"TestSlow", 4, 2}}, {"ring", outcome{"TestSlow", 4, 4}}}},
+			{"rec", "TestSometimes", []outcomeIn{{"ring", outcome{"TestSometimes", 4, 1}}}},
+		},
+		Stale: []known{{suite: "rec", test: "TestNew", columns: []string{"syscall"}, why: "is for another column."}},
 	}
 	if !reflect.DeepEqual(v, want) {
 		t.Errorf("the verdict is\n%+v, want\n%+v", v, want)

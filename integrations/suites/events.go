@@ -47,22 +47,12 @@ type parser struct {
 
 	packages    map[string]*packageRun
 	buildFailed []string
-	current     map[string]dump // by package
 }
-
-// dump is the part of a crash that the next line continues.
-type dump int
-
-const (
-	noDump       dump = iota
-	panicking         // a panic has been printed
-	runningTests      // a time-out lists the tests under way
-)
 
 // parseEvents reads the output of `go test -json`. Lines that are no events, which the programs
 // under test may print, are ignored.
 func parseEvents(r io.Reader, groups []string) (*parser, error) {
-	p := &parser{groups: groups, packages: map[string]*packageRun{}, current: map[string]dump{}}
+	p := &parser{groups: groups, packages: map[string]*packageRun{}}
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -155,33 +145,22 @@ func (p *parser) end(run *packageRun, full string, s status) {
 	}
 }
 
-// addOutput looks for the ends of processes: which test has panicked or was still under way.
+// addOutput looks for the ends of processes. After a time-out, the tests under way are to
+// blame, and the panic is of none.
 func (p *parser) addOutput(run *packageRun, e event) {
 	line := strings.TrimRight(e.Output, "\n")
 	if e.Test == "" {
 		run.output = append(run.output, line)
 		run.whole = run.whole || line == "FAIL" // package testing's last word
 	}
-	switch {
-	case strings.HasPrefix(line, "panic: test timed out after "):
-		run.aborted = true
-		p.current[e.Package] = panicking
-	case strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "fatal error: "):
-		run.aborted = true
-		p.current[e.Package] = noDump
-		// A panic of another goroutine may be printed after any test.
-		if name := p.counted(e.Test); run.running[name] || run.results[name] == failed {
-			run.culprit[name] = true
-		}
-	case p.current[e.Package] == panicking && strings.TrimSpace(line) == "running tests:":
-		p.current[e.Package] = runningTests
-	case p.current[e.Package] == runningTests:
-		full, _, ok := strings.Cut(strings.TrimSpace(line), " (")
-		if !ok {
-			p.current[e.Package] = noDump
-		} else if name := p.counted(full); name != "" {
-			run.culprit[name] = true
-		}
+	if !strings.HasPrefix(line, "panic: ") && !strings.HasPrefix(line, "fatal error: ") {
+		return
+	}
+	run.aborted = true
+	// A panic of another goroutine may be printed after any test.
+	name := p.counted(e.Test)
+	if !strings.HasPrefix(line, "panic: test timed out after ") && (run.running[name] || run.results[name] == failed) {
+		run.culprit[name] = true
 	}
 }
 

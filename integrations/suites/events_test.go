@@ -37,9 +37,10 @@ func TestParseEvents(t *testing.T) {
 		// The panic is printed after TestOK, which has passed; TestA runs.
 		{file: "goroutine", want: map[string]status{"TestOK": passed, "TestA": failed}, culprit: []string{"TestA"}},
 		{file: "exit", want: map[string]status{"TestOK": passed, "TestExit": failed}, culprit: []string{"TestExit"}},
-		{file: "timeout", want: map[string]status{"TestOther": passed, "TestTime": failed}, culprit: []string{"TestTime"}},
-		{file: "timeout", groups: []string{"TestTime"}, want: map[string]status{"TestOther": passed, "TestTime/sub": failed},
-			culprit: []string{"TestTime/sub"}},
+		{file: "timeout", want: map[string]status{"TestOther": passed, "TestTime": failed, "TestTime2": failed},
+			culprit: []string{"TestTime", "TestTime2"}},
+		{file: "timeout", groups: []string{"TestTime"}, want: map[string]status{"TestOther": passed, "TestTime/sub": failed, "TestTime2": failed},
+			culprit: []string{"TestTime/sub", "TestTime2"}},
 	}
 	for _, tt := range tests {
 		p := parseRecorded(t, tt.file, tt.groups)
@@ -84,7 +85,7 @@ func TestParseFailuresOutsideTests(t *testing.T) {
 
 // A group that fails by itself counts.
 func TestParseGroupFails(t *testing.T) {
-	p := &parser{groups: []string{"Test"}, packages: map[string]*packageRun{}, current: map[string]dump{}}
+	p := &parser{groups: []string{"Test"}, packages: map[string]*packageRun{}}
 	for _, e := range []event{
 		{Action: "run", Package: "p", Test: "Test"},
 		{Action: "run", Package: "p", Test: "Test/A"},

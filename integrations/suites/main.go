@@ -176,7 +176,7 @@ func runSuites(ctx context.Context, root string, st *store, file string, o *opti
 			err = serve(ctx, m, s, cs, st)
 		} else {
 			var results map[string]*result
-			results, err = runSuite(ctx, m, s, cs, say)
+			results, err = runSuite(ctx, m, s, cs, knownDifferences, say)
 			for _, r := range results {
 				r.Go, r.Date = version, today()
 			}

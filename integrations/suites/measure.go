@@ -48,11 +48,16 @@ type counts struct {
 	failures map[test]bool // failed in the run of the whole suite
 }
 
-// measure runs the suite once in a column. A package whose process a test ends is run again
-// without that test.
-func measure(ctx context.Context, m goTester, s suite, c column) (*counts, error) {
+// measure runs the suite once in a column, except for the tests to run apart. A package whose
+// process a test ends is run again without that test.
+func measure(ctx context.Context, m goTester, s suite, c column, apart []string) (*counts, error) {
 	n := &counts{tests: map[test]status{}, failed: map[test]int{}, runs: map[test]int{}, failures: map[test]bool{}}
-	skip, packages := s.skip(), s.packages
+	for _, name := range apart {
+		if err := n.runApart(ctx, m, s, c, name); err != nil {
+			return nil, err
+		}
+	}
+	skip, packages := append(s.skip(), apart...), s.packages
 	for range maxRounds {
 		out, err := m.test(ctx, job{suite: s, column: c, packages: packages, skip: skip, timeout: s.timeout})
 		if err != nil {
@@ -101,6 +106,26 @@ func (n *counts) add(pkg string, run *packageRun) {
 	if t := (test{pkg, wholePackage}); run.failedOutside() {
 		n.tests[t], n.failures[t] = failed, true
 	}
+}
+
+// runApart runs a test without the others.
+func (n *counts) runApart(ctx context.Context, m goTester, s suite, c column, name string) error {
+	out, err := m.test(ctx, job{suite: s, column: c, packages: s.packages, only: []string{name}, timeout: aloneTime})
+	if err != nil {
+		return err
+	}
+	p, err := parseEvents(bytes.NewReader(out), s.groups)
+	if err != nil {
+		return err
+	}
+	before := len(n.tests)
+	for pkg, run := range p.packages {
+		n.add(pkg, run)
+	}
+	if len(n.tests) == before {
+		return fmt.Errorf("there is no test %s, which the table of known differences names", name)
+	}
+	return nil
 }
 
 // rerun runs a test alone and counts the outcome.
@@ -186,12 +211,12 @@ func (s suite) testName(t test) string {
 
 // runSuite runs a suite in the given columns. Tests that fail in one are run alone in all of
 // the columns where they failed, and on package net.
-func runSuite(ctx context.Context, m goTester, s suite, cs []column, say func(string, ...any)) (map[string]*result, error) {
+func runSuite(ctx context.Context, m goTester, s suite, cs []column, table []known, say func(string, ...any)) (map[string]*result, error) {
 	all := map[string]*counts{}
 	failures := map[test]bool{}
 	for _, c := range cs {
 		say("%s: %s", s.name, c.name)
-		n, err := measure(ctx, m, s, c)
+		n, err := measure(ctx, m, s, c, apart(table, s.name, c.name))
 		if err != nil {
 			return nil, fmt.Errorf("suite %s, column %s: %w", s.name, c.name, err)
 		}

@@ -78,7 +78,7 @@ func TestRunSuite(t *testing.T) {
 		"ring":       {outputOf("TestA fail", "TestB fail", "TestC skip")},
 		"ring alone": {outputOf("TestA fail"), outputOf("TestA fail"), outputOf("TestA fail"), outputOf("TestB pass"), outputOf("TestB fail"), outputOf("TestB pass")},
 	}}
-	got, err := runSuite(context.Background(), f, recSuite, []column{netColumn, ringColumn}, quiet)
+	got, err := runSuite(context.Background(), f, recSuite, []column{netColumn, ringColumn}, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +100,8 @@ func TestRunSuite(t *testing.T) {
 
 // A test that ends the process is left out of a second run, so that the others count.
 func TestMeasureAborted(t *testing.T) {
-	f := &fakeTester{outputs: map[string][][]byte{"ring": {recorded(t, "panic"), outputOf("TestFail fail", "TestParallel pass")}}}
-	n, err := measure(context.Background(), f, recSuite, ringColumn)
+	f := &fakeTester{outputs: map[string][][]byte{"ring": {recorded(t, "panic"), outputOf("TestFail pass", "TestParallel pass")}}}
+	n, err := measure(context.Background(), f, recSuite, ringColumn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,10 +116,37 @@ func TestMeasureAborted(t *testing.T) {
 	}
 }
 
+// A test that is known to end the process runs apart, and counts.
+func TestMeasureApart(t *testing.T) {
+	table := []known{
+		{suite: "rec", test: "sub.TestPanic", columns: []string{"ring"}, ends: true},
+		{suite: "rec", test: "TestFail", columns: []string{"ring"}},
+		{suite: "rec", test: "TestOther", columns: []string{"syscall"}, ends: true},
+	}
+	f := &fakeTester{outputs: map[string][][]byte{
+		"ring":       {outputOf("TestFail pass")},
+		"ring alone": {outputOf("TestPanic fail")},
+	}}
+	got, err := runSuite(context.Background(), f, recSuite, []column{ringColumn}, table, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (&result{Tests: 2, Failed: []outcome{{"TestPanic", 4, 4}}}); !reflect.DeepEqual(got["ring"], want) {
+		t.Errorf("the result is %+v, want %+v", got["ring"], want)
+	}
+	if want := []string{"ring alone run=^TestPanic$ skip=", "ring run= skip=^TestRoot$|^TestPanic$"}; !slices.Equal(f.jobs[:2], want) {
+		t.Errorf("the jobs are %q, want first %q", f.jobs, want)
+	}
+	f.outputs["ring alone"] = [][]byte{outputOf()}
+	if _, err := runSuite(context.Background(), f, recSuite, []column{ringColumn}, table, quiet); err == nil || !strings.Contains(err.Error(), "no test TestPanic") {
+		t.Errorf("the error of a test that does not exist is %v", err)
+	}
+}
+
 // A package that fails without a failed test fails as TestMain, which is no test that counts.
 func TestMeasureOutside(t *testing.T) {
 	f := &fakeTester{outputs: map[string][][]byte{"net": {recorded(t, "outside"), outputOf("TestOK pass"), recorded(t, "outside"), outputOf("TestOK pass")}}}
-	got, err := runSuite(context.Background(), f, recSuite, []column{netColumn}, quiet)
+	got, err := runSuite(context.Background(), f, recSuite, []column{netColumn}, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +169,7 @@ func TestMeasureErrors(t *testing.T) {
 		{&fakeTester{outputs: map[string][][]byte{"net": {recorded(t, "panic")}}}, "tests still end the process"},
 		{&fakeTester{outputs: map[string][][]byte{"net": {nil}}}, "no tests have run"},
 	} {
-		if _, err := measure(context.Background(), tt.f, recSuite, netColumn); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := measure(context.Background(), tt.f, recSuite, netColumn, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("the error is %v, want one with %q", err, tt.want)
 		}
 	}

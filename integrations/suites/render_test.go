@@ -19,7 +19,7 @@ func TestRender(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"\n| rec | v1.0.0 | 5 | 1 | 3, 2 | –, – |\n",
+		"\n| rec | v1.0.0 | 5 | 1 | 4, 2 | –, – |\n",
 		"\n- rec: `TestRoot`: needs root.\n",
 		"\n- **rec**, `TestKnown` (`-dial`): asserts a type.\n",
 		"\n- **rec**, `TestNew` (ring)\n",
@@ -28,9 +28,12 @@ func TestRender(t *testing.T) {
 		"\n| prog | v2.0.0 | 1 | 2 | 3 | 2026-01-02 |\n",
 		"The toolchain is go1.26.8.",
 	} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the page lacks %q", want)
+		if strings.Count(string(text), want) != 1 {
+			t.Errorf("the page lacks %q, or has it twice", want)
 		}
+	}
+	if strings.Count(string(text), "`TestNew`") != 1 {
+		t.Error("the page does not have TestNew once")
 	}
 	if strings.Contains(string(text), "unmeasured") {
 		t.Error("the page has a suite or program without results")

@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // suite is the tests of a project.
 type suite struct {
@@ -76,14 +80,69 @@ type known struct {
 	suite, test string
 	columns     []string
 	why         string // a sentence
+	// ends says that the test ends the process, so that no test after it runs. It runs apart
+	// from the others, which saves running them again.
+	ends bool
 }
 
+// apart returns the tests of a suite that run apart from the others in a column, as -run names
+// them: without the package.
+func apart(table []known, suite, column string) []string {
+	var tests []string
+	for _, k := range table {
+		if k.ends && k.suite == suite && slices.Contains(k.columns, column) {
+			tests = append(tests, k.test[strings.LastIndex(k.test, ".")+1:])
+		}
+	}
+	return tests
+}
+
+// Reasons that several tests share.
+const (
+	assertsConn     = "asserts `*net.TCPConn` of a dialled connection, to call `CloseWrite`."
+	assertsListener = "asserts `*net.TCPListener`."
+	echoStart       = "`Echo.Start` asserts `*net.TCPListener`; give `Echo.Listener` a listener of netring."
+)
+
 var knownDifferences = []known{
-	{"go-proxyproto", "TestSkipProxyProtocolConnPolicy", dial, "asserts `*net.TCPConn` of what the listener returns."},
-	{"go-proxyproto", "TestSkipProxyProtocolPolicy", dial, "asserts `*net.TCPConn` of what the listener returns."},
-	{"go-proxyproto", "Test_ConnectionCasts", dial, "asks `Conn.TCPConn` for a `*net.TCPConn`, see below."},
-	{"net/http/httputil", "TestReverseProxyWebSocketHalfTCP", dial, "asserts `*net.TCPConn`."},
-	{"net/rpc", "TestShutdown", dial, "asserts `*net.TCPConn`, to call `CloseWrite`."},
+	{suite: "net/http", test: "TestLinuxSendfile", columns: dial, why: assertsListener, ends: true},
+	{suite: "net/http", test: "TestClientWriteShutdown", columns: dial, why: assertsConn, ends: true},
+	{suite: "net/http", test: "TestServerHijackGetsBackgroundByte", columns: dial, why: assertsConn, ends: true},
+	{suite: "net/http", test: "TestServerHijackGetsBackgroundByte_big", columns: dial, why: assertsConn, ends: true},
+	{suite: "net/http", test: "TestServerHijackGetsFullBody", columns: dial, why: assertsConn, ends: true},
+	{suite: "net/http", test: "TestInvalidChunkedBodies", columns: dial, why: assertsConn, ends: true},
+	{suite: "net/http", test: "TestHijackAfterCloseNotifier", columns: dial, why: "wants a `*net.TCPConn` from `Hijack`."},
+	{suite: "net/http", test: "TestTransportRequestWriteRoundTrip", columns: dial,
+		why: "needs a `*net.TCPConn` to watch its `ReadFrom`."},
+	{suite: "net/http/httputil", test: "TestReverseProxyWebSocketHalfTCP", columns: dial, why: "asserts `*net.TCPConn`."},
+	{suite: "net/rpc", test: "TestShutdown", columns: dial, why: assertsConn, ends: true},
+	{suite: "grpc", test: "internal/transport.Test/TCPUserTimeout", columns: dial, why: "wants a server's `*net.TCPConn`."},
+	{suite: "fasthttp", test: "TestRevertPull1233", columns: dial, why: "asserts `*net.TCPConn` of an accepted connection, to call `SetLinger`.", ends: true},
+	{suite: "fasthttp", test: "TestStreamTCPAcceptanceFlushBeforeFutureDataAndEOF", columns: dial, why: "asserts `*net.TCPConn` of a dialled connection."},
+	{suite: "fasthttp", test: "TestStreamTCPAcceptanceDisconnectStopsProducer", columns: dial, why: "asserts `*net.TCPConn` of a dialled connection."},
+	{suite: "fasthttp", test: "tcplisten.TestConfigAll", columns: dial, why: assertsConn, ends: true},
+	{suite: "fasthttp", test: "tcplisten.TestConfigBacklog", columns: dial, why: assertsConn, ends: true},
+	{suite: "fasthttp", test: "tcplisten.TestConfigDeferAccept", columns: dial, why: assertsConn, ends: true},
+	{suite: "fasthttp", test: "tcplisten.TestConfigFastOpen", columns: dial, why: assertsConn, ends: true},
+	{suite: "fasthttp", test: "tcplisten.TestConfigReusePort", columns: dial, why: assertsConn, ends: true},
+	{suite: "go-proxyproto", test: "TestSkipProxyProtocolConnPolicy", columns: dial,
+		why: "asserts `*net.TCPConn` of what the listener returns."},
+	{suite: "go-proxyproto", test: "TestSkipProxyProtocolPolicy", columns: dial,
+		why: "asserts `*net.TCPConn` of what the listener returns."},
+	{suite: "go-proxyproto", test: "Test_ConnectionCasts", columns: dial, why: "asks `Conn.TCPConn` for a `*net.TCPConn`, see below."},
+	{suite: "echo", test: "TestEchoStart", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEcho_StartTLS", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEchoStartTLSAndStart", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEchoStartTLSByteString", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEcho_StartAutoTLS", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEcho_StartH2CServer", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEchoClose", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEchoShutdown", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEchoStaticRedirectIndex", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEchoListenerNetwork", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEcho_ListenerAddr", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEcho_TLSListenerAddr", columns: dial, why: echoStart, ends: true},
+	{suite: "echo", test: "TestEcho_StartServer", columns: dial, why: echoStart, ends: true},
 }
 
 // program is a well-known program or library for `netring-try check`.
