@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	reruns      = 3 // of a failed test, alone
-	maxRounds   = 8 // of a package whose process a test ends
-	aloneTime   = 90 * time.Second
-	maxOutcomes = 40 // failures to rerun; more mean that the suite as a whole is broken
+	reruns      = 3                // of a failed test, alone
+	maxRounds   = 8                // of a package whose process a test ends
+	aloneTime   = 90 * time.Second // for a test alone, if the suite says nothing else
+	maxOutcomes = 40               // failures to rerun; more mean that the suite as a whole is broken
 )
 
 // wholePackage stands for a package that fails although none of its tests does: its TestMain
@@ -110,7 +110,7 @@ func (n *counts) add(pkg string, run *packageRun) {
 
 // runApart runs a test without the others.
 func (n *counts) runApart(ctx context.Context, m goTester, s suite, c column, name string) error {
-	out, err := m.test(ctx, job{suite: s, column: c, packages: s.packages, only: []string{name}, timeout: aloneTime})
+	out, err := m.test(ctx, job{suite: s, column: c, packages: s.packages, only: []string{name}, timeout: s.aloneTimeout()})
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (n *counts) runApart(ctx context.Context, m goTester, s suite, c column, na
 
 // rerun runs a test alone and counts the outcome.
 func (n *counts) rerun(ctx context.Context, m goTester, s suite, c column, t test) error {
-	j := job{suite: s, column: c, packages: []string{t.pkg}, only: []string{t.name}, timeout: aloneTime}
+	j := job{suite: s, column: c, packages: []string{t.pkg}, only: []string{t.name}, timeout: s.aloneTimeout()}
 	if t.name == wholePackage {
 		j.only, j.skip, j.timeout = nil, s.skip(), s.timeout
 	}
@@ -192,6 +192,13 @@ func (s suite) skip() []string {
 		tests = append(tests, l.test)
 	}
 	return tests
+}
+
+func (s suite) aloneTimeout() time.Duration {
+	if s.alone > 0 {
+		return s.alone
+	}
+	return aloneTime
 }
 
 // testName returns the name of a test for the page: with its package if the suite has several.
