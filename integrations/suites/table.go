@@ -122,6 +122,8 @@ var knownDifferences = []known{
 	{suite: "fasthttp", test: "TestRevertPull1233", columns: dial, why: "asserts `*net.TCPConn` of an accepted connection, to call `SetLinger`.", ends: true},
 	{suite: "fasthttp", test: "TestStreamTCPAcceptanceFlushBeforeFutureDataAndEOF", columns: dial, why: "asserts `*net.TCPConn` of a dialled connection."},
 	{suite: "fasthttp", test: "TestStreamTCPAcceptanceDisconnectStopsProducer", columns: dial, why: "asserts `*net.TCPConn` of a dialled connection."},
+	{suite: "fasthttp", test: "TestResponseVectoredWriteThroughPerIPConn", columns: dial,
+		why: "wants fasthttp to use writev, which fasthttp does for `*net.TCPConn` and `*net.UnixConn` only."},
 	{suite: "fasthttp", test: "tcplisten.TestConfigAll", columns: dial, why: assertsConn, ends: true},
 	{suite: "fasthttp", test: "tcplisten.TestConfigBacklog", columns: dial, why: assertsConn, ends: true},
 	{suite: "fasthttp", test: "tcplisten.TestConfigDeferAccept", columns: dial, why: assertsConn, ends: true},
