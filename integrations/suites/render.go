@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -114,7 +115,10 @@ func bullets(ds []difference, explained bool) []string {
 	var list []string
 	for _, g := range order {
 		text := fmt.Sprintf("- **%s**, %s (%s)", g.suite, strings.Join(tests[g], ", "), g.columns)
-		if explained {
+		switch {
+		case explained && len(tests[g]) > 1 && unicode.IsLower(rune(g.why[0])): // the tests are its subject
+			text += ": each " + g.why
+		case explained:
 			text += ": " + g.why
 		}
 		list = append(list, wrap(text))

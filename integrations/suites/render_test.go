@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -62,6 +63,21 @@ func TestPageIsCurrent(t *testing.T) {
 	}
 	if lines, ok := judge(st, suites, knownDifferences).report(); !ok {
 		t.Errorf("the results have failures without a reason: %q", lines)
+	}
+}
+
+func TestBullets(t *testing.T) {
+	got := bullets([]difference{
+		{"rec", "TestA", dial, "asserts a type."}, {"rec", "TestB", dial, "asserts a type."}, {"rec", "TestC", deep, "asserts a type."},
+		{"rec", "TestD", dial, "`Start` asserts a type."}, {"rec", "TestE", dial, "`Start` asserts a type."},
+	}, true)
+	want := []string{
+		"- **rec**, `TestA`, `TestB` (`-dial`): each asserts a type.",
+		"- **rec**, `TestC` (`-deep`): asserts a type.",
+		"- **rec**, `TestD`, `TestE` (`-dial`): `Start` asserts a type.",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the bullets are %q, want %q", got, want)
 	}
 }
 

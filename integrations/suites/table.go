@@ -60,8 +60,6 @@ var suites = []suite{
 	{name: "fasthttp", module: "github.com/valyala/fasthttp@v1.78.0", packages: []string{"./..."}, timeout: 5 * time.Minute},
 	{name: "nats", module: "github.com/nats-io/nats-server/v2@v2.15.2", packages: []string{"./server"},
 		flags: []string{"-run", "^TestClient"}, timeout: 5 * time.Minute},
-	{name: "nats.go", module: "github.com/nats-io/nats.go@v1.51.0", packages: []string{"./test"},
-		flags: []string{"-modfile=go_test.mod"}, timeout: 8 * time.Minute},
 	{name: "coder/websocket", module: "github.com/coder/websocket@v1.8.15", packages: []string{"./..."}, timeout: 3 * time.Minute},
 	{name: "gorilla/websocket", module: "github.com/gorilla/websocket@v1.5.3", packages: []string{"."}, timeout: 2 * time.Minute},
 	{name: "cmux", module: "github.com/soheilhy/cmux@v0.1.5", packages: []string{"."}, timeout: time.Minute},
@@ -72,8 +70,6 @@ var suites = []suite{
 	{name: "gin", module: "github.com/gin-gonic/gin@v1.12.0", packages: []string{"."}, timeout: 2 * time.Minute},
 	{name: "echo", module: "github.com/labstack/echo/v4@v4.16.0", packages: []string{"./..."}, timeout: 2 * time.Minute},
 	{name: "fiber", module: "github.com/gofiber/fiber/v2@v2.52.15", packages: []string{"."}, timeout: 3 * time.Minute},
-	{name: "hertz", module: "github.com/cloudwego/hertz@v0.10.4",
-		packages: []string{"./pkg/network/...", "./pkg/app/server/...", "./pkg/app/client/...", "./pkg/protocol/..."}, timeout: 5 * time.Minute},
 }
 
 // known is a failure that netring has and package net has not, with its reason.
