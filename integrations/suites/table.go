@@ -70,6 +70,8 @@ var suites = []suite{
 	{name: "gin", module: "github.com/gin-gonic/gin@v1.12.0", packages: []string{"."}, timeout: 2 * time.Minute},
 	{name: "echo", module: "github.com/labstack/echo/v4@v4.16.0", packages: []string{"./..."}, timeout: 2 * time.Minute},
 	{name: "fiber", module: "github.com/gofiber/fiber/v2@v2.52.15", packages: []string{"."}, timeout: 3 * time.Minute},
+	{name: "hertz", module: "github.com/cloudwego/hertz@v0.10.4", timeout: 5 * time.Minute,
+		packages: []string{"./pkg/network/...", "./pkg/app/server/...", "./pkg/app/client/...", "./pkg/protocol/..."}},
 }
 
 // known is a failure that netring has and package net has not, with its reason.
