@@ -202,14 +202,17 @@ replace github.com/netring-go/netring => `+root)
 	}
 }
 
-// hello is a module of a proxy. Its go.mod has a replacement that only its repository has.
+// hello is a module of a proxy. Its go.mod replaces another module by a directory that only its
+// repository has.
 const hello = `
 -- go.mod --
 module example.com/netring-try/hello/v2
 
 go 1.21
 
-replace example.com/missing => ../missing
+require example.com/netring-try/word v1.0.0
+
+replace example.com/netring-try/word => ../word
 -- cmd/hello/main.go --
 package main
 
@@ -218,12 +221,13 @@ import (
 	"net"
 
 	"example.com/netring-try/hello/v2"
+	"example.com/netring-try/word"
 )
 
 func main() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	fmt.Printf("listener %T\n", l)
-	if err != nil || hello.Word != "hello" {
+	if err != nil || hello.Word != word.Hello {
 		panic(err)
 	}
 }
@@ -249,6 +253,18 @@ func TestListen(t *testing.T) {
 }
 `
 
+// word is the module that hello needs.
+const word = `
+-- go.mod --
+module example.com/netring-try/word
+
+go 1.21
+-- word.go --
+package word
+
+const Hello = "hello"
+`
+
 // TestVersion runs, builds and tests a package of the form path@version, from a module proxy
 // made of files. Another one has what netring needs: the download cache.
 func TestVersion(t *testing.T) {
@@ -256,6 +272,9 @@ func TestVersion(t *testing.T) {
 	const module, version = "example.com/netring-try/hello/v2", "v2.0.1"
 	writeFiles(t, source, hello)
 	writeProxy(t, proxy, source, module, version)
+	needed := t.TempDir()
+	writeFiles(t, needed, word)
+	writeProxy(t, proxy, needed, "example.com/netring-try/word", "v1.0.0")
 	modcache, err := exec.Command("go", "env", "GOMODCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
