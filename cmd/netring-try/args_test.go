@@ -151,8 +151,8 @@ func TestVerdict(t *testing.T) {
 		{rateName, []float64{100, 110, 90}, []float64{200, 100, 180}, "no difference"},
 		{rateName, []float64{100, 110}, []float64{200, 220}, "too few rounds"},
 	} {
-		got := rows(map[string][]measurement{variantNet: rounds(test.name, test.net...), variantNetring: rounds(test.name, test.ring...)})
-		if len(got) != 1 || got[0].verdict() != test.want {
+		got := rows(rounds(test.name, test.net...), rounds(test.name, test.ring...))
+		if len(got) != 1 || got[0].verdict("netring") != test.want {
 			t.Errorf("%s: net %v, netring %v: %+v, want %q", test.name, test.net, test.ring, got, test.want)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/netring-go/netring/cmd/netring-try/internal/deep"
+	"github.com/netring-go/netring/cmd/netring-try/internal/listener"
 	"github.com/netring-go/netring/cmd/netring-try/internal/overlay"
 )
 
@@ -21,8 +23,8 @@ type job struct {
 	layers []overlay.Layer // besides those that all builds need
 	cache  string
 
-	deep    bool   // netring below package net, see deepCommand
-	dial    bool   // dialled connections run on netring, too
+	deep    bool   // netring below package net, see package deep
+	dial    bool   // dialled connections run on netring, too, as they always do with deep
 	netring string // directory or version of netring
 }
 
@@ -115,21 +117,32 @@ func removeOld(dir string, age time.Duration) error {
 	return nil
 }
 
+// mode returns how the program is to use netring.
+func (j *job) mode() overlay.Mode {
+	if j.deep {
+		return deep.Mode(j.tc.GOVERSION, j.tc.GOARCH)
+	}
+	return listener.Mode(j.dial)
+}
+
 // saveOverlay writes the overlay of the job and returns its file name.
 func (j *job) saveOverlay() (string, error) {
 	base, err := j.tc.userOverlay(j.overlay)
 	if err != nil {
 		return "", err
 	}
-	t := overlay.NewTree(j.tc.GOROOT, base)
-	if err := overlay.HookNet(j.tc.GOVERSION, j.dial)(t); err != nil {
-		return "", err
+	t, mode := overlay.NewTree(j.tc.GOROOT, base), j.mode()
+	for _, layer := range mode.Layers {
+		if err := layer(t); err != nil {
+			return "", fmt.Errorf("the standard library of %s in %s does not look as expected: %w; use one of %s, as in GOTOOLCHAIN=%s.0",
+				j.tc.GOVERSION, j.tc.GOROOT, err, strings.Join(overlay.Versions, " and "), overlay.Versions[len(overlay.Versions)-1])
+		}
 	}
-	pkgs, err := j.tc.netringPackages(j.netring, j.request.list)
+	pkgs, err := j.tc.netringPackages(j.netring, mode.Package, j.request.list)
 	if err != nil {
 		return "", err
 	}
-	for _, layer := range append([]overlay.Layer{overlay.Netring(pkgs)}, j.layers...) {
+	for _, layer := range append([]overlay.Layer{overlay.Inject(pkgs, mode.Instead)}, j.layers...) {
 		if err := layer(t); err != nil {
 			return "", err
 		}
@@ -147,7 +160,7 @@ func goFiles(args []string) []string {
 }
 
 // linkMain makes the job's overlay link netring into the packages main that the arguments
-// name, and returns the arguments for `go build`.
+// name, and returns the arguments for `go build`. In deep mode, package net links netring.
 func (j *job) linkMain(args []string) ([]string, error) {
 	if j.deep {
 		return args, nil
@@ -163,19 +176,16 @@ func (j *job) linkMain(args []string) ([]string, error) {
 		if j.tc.inModuleCache(p.Dir) {
 			return nil, fmt.Errorf("%s is in the module cache, where the go command does not let a build change files; give its version, as in %s@latest", p.ImportPath, p.ImportPath)
 		}
-		j.layers = append(j.layers, overlay.LinkMain(p.Dir))
+		j.layers = append(j.layers, listener.LinkMain(p.Dir))
 	}
 	if len(pkgs) > 0 && len(goFiles(args)) == len(args) {
-		return append(slices.Clip(args), overlay.MainLink(filepath.Dir(args[0]))), nil
+		return append(slices.Clip(args), listener.MainLink(filepath.Dir(args[0]))), nil
 	}
 	return args, nil
 }
 
 // command returns the arguments of the go command: the flags with the overlay, and args.
 func (j *job) command(verb string, flags []string, args ...string) ([]string, error) {
-	if j.deep {
-		return j.deepCommand(verb, flags, args...)
-	}
 	file, err := j.saveOverlay()
 	if err != nil {
 		return nil, err

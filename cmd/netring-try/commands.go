@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/netring-go/netring/cmd/netring-try/internal/overlay"
+	"github.com/netring-go/netring/cmd/netring-try/internal/listener"
 )
 
 // statsEnv names the file to which a program that netring-try has built writes netring's
@@ -115,9 +115,6 @@ func cmdRun(args []string) error {
 	if err := os.Chdir(dir); err != nil {
 		return err
 	}
-	if *stats && j.deep {
-		return errors.New("-stats does not count what -deep does; set NETRING_DEEP_STATS=1 instead")
-	}
 	if *stats {
 		return runWithStats(argv)
 	}
@@ -138,7 +135,7 @@ func cutProgram(rest []string) (packages, args []string, err error) {
 
 // buildProgram builds the program on netring and returns its file name.
 func (j *job) buildProgram(packages []string) (string, error) {
-	out := j.programDir(variantNetring, packages)
+	out := j.programDir(j.variant(), packages)
 	packages, err := j.linkMain(packages)
 	if err != nil {
 		return "", err
@@ -222,12 +219,12 @@ func (j *job) expandStd(args []string) ([]string, error) {
 }
 
 // linkTests makes the job's overlay link netring into the tests of the packages that the
-// arguments of `go test` name.
+// arguments of `go test` name. In deep mode, package net links netring.
 func (j *job) linkTests(args []string) error {
 	if j.deep {
 		return nil
 	}
-	j.layers = append(j.layers, overlay.LinkTests)
+	j.layers = append(j.layers, listener.LinkTests)
 	var patterns []string
 	for _, i := range operands(args) {
 		if len(patterns) > 0 && (args[i-1] != patterns[len(patterns)-1]) {
@@ -244,7 +241,7 @@ func (j *job) linkTests(args []string) error {
 	}
 	for _, p := range pkgs {
 		if !p.Standard && !j.tc.inModuleCache(p.Dir) {
-			j.layers = append(j.layers, overlay.LinkTested(p.Dir, p.Name, len(p.TestGoFiles) > 0, len(p.XTestGoFiles) > 0))
+			j.layers = append(j.layers, listener.LinkTested(p.Dir, p.Name, len(p.TestGoFiles) > 0, len(p.XTestGoFiles) > 0))
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ type comparison struct {
 	load    []string      // the load command
 	dir     string        // where server and load run
 	log     *os.File      // output of the servers
+	ring    string        // the variant to compare with package net
 }
 
 // Limits of a comparison.
@@ -33,11 +34,20 @@ const (
 	stopTimeout = 10 * time.Second // from SIGTERM to SIGKILL
 )
 
-// The two servers.
+// The servers: on package net, and the two modes of netring.
 const (
 	variantNet     = "net"
 	variantNetring = "netring"
+	variantDeep    = "deep"
 )
+
+// variant returns the name of the job's server.
+func (j *job) variant() string {
+	if j.deep {
+		return variantDeep
+	}
+	return variantNetring
+}
 
 // measurement is one variant's part of a round.
 type measurement struct {
@@ -57,9 +67,6 @@ func cmdCompare(args []string) error {
 	if err != nil {
 		return err
 	}
-	if j.deep {
-		return errors.New("compare has no -deep; build the program with build -deep, and measure it with NETRING_ENGINE=net in turn")
-	}
 	dir := j.tc.dir
 	packages, server, err := c.parse(j.rest)
 	if err != nil {
@@ -76,7 +83,7 @@ func cmdCompare(args []string) error {
 	if c.log, err = os.CreateTemp("", "netring-try-*.log"); err != nil {
 		return err
 	}
-	c.dir = dir
+	c.dir, c.ring = dir, j.variant()
 	defer os.Remove(c.log.Name())
 	defer c.log.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -85,7 +92,7 @@ func cmdCompare(args []string) error {
 	if err != nil {
 		return fmt.Errorf("%w%s", err, c.logTail())
 	}
-	printComparison(os.Stdout, results)
+	c.print(os.Stdout, results)
 	return nil
 }
 
@@ -131,14 +138,14 @@ func (j *job) buildBoth(packages []string) (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]string{variantNet: {plain}, variantNetring: {ring}}, nil
+	return map[string][]string{variantNet: {plain}, j.variant(): {ring}}, nil
 }
 
 // measure runs the rounds. In each, both variants run, in random order.
 func (c *comparison) measure(ctx context.Context, programs map[string][]string) (map[string][]measurement, error) {
 	results := make(map[string][]measurement)
 	for round := range c.rounds {
-		order := []string{variantNet, variantNetring}
+		order := []string{variantNet, c.ring}
 		rand.Shuffle(len(order), func(i, k int) { order[i], order[k] = order[k], order[i] })
 		for _, v := range order {
 			m, err := c.turn(ctx, programs[v])

@@ -11,8 +11,9 @@ import (
 
 // Directories of programs for the tests.
 const (
-	serverDir = "testdata/server"
-	testsDir  = "testdata/tests"
+	serverDir  = "testdata/server"
+	testsDir   = "testdata/tests"
+	socketsDir = "testdata/sockets" // what it does is in its main.go
 )
 
 // copyDir copies a directory to a temporary one.

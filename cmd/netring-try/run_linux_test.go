@@ -252,3 +252,23 @@ func TestOverlay(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	p.end(t)
 }
+
+// TestToolchains runs and tests a program with each version of Go that netring-try knows.
+func TestToolchains(t *testing.T) {
+	toolchains(t, func(t *testing.T, env string) {
+		p := tryCommand(t, serverDir, "run", "-dial", ".", "-addr", "127.0.0.1:0")
+		p.Env = append(p.Env, env)
+		p.start(t)
+		if line := p.until(t, "listening tcp "); !strings.HasSuffix(line, " *netring.Listener") {
+			t.Errorf("the program does not use netring: %s", line)
+		}
+		p.Process.Kill()
+		p.end(t)
+		p = tryCommand(t, testsDir, "test", "-dial", "./...")
+		p.Env = append(p.Env, env, wantNetring, wantConn)
+		p.start(t)
+		if status := p.end(t); status != 0 {
+			t.Errorf("exit status %d\n%s%s", status, p.stdout.String(), p.stderr.String())
+		}
+	})
+}

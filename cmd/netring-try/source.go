@@ -12,16 +12,16 @@ import (
 	"github.com/netring-go/netring/cmd/netring-try/internal/overlay"
 )
 
-// netringPackages returns netring and its dependencies. from is the value of -netring: a
-// directory or a version; "" means the netring that this program belongs to. flags are the
-// build flags that choose files.
-func (t *toolchain) netringPackages(from string, flags []string) ([]overlay.Package, error) {
+// netringPackages returns a package of netring and its dependencies. from is the value of
+// -netring: a directory or a version; "" means the netring that this program belongs to. pkg is
+// the package's path in netring's module. flags are the build flags that choose files.
+func (t *toolchain) netringPackages(from, pkg string, flags []string) ([]overlay.Package, error) {
 	dir, err := t.netringDir(from)
 	if err != nil {
 		return nil, err
 	}
 	args := append([]string{"list", "-deps", "-json=" + overlay.ListFields}, withoutFlag(withoutFlag(flags, "mod"), "modfile")...)
-	out, err := t.outputIn(dir, t.alone(), append(args, ".")...)
+	out, err := t.outputIn(dir, t.alone(), append(args, "./"+pkg)...)
 	if err != nil {
 		return nil, fmt.Errorf("listing netring's packages in %s: %w", dir, err)
 	}

@@ -9,16 +9,18 @@ import (
 	"os"
 )
 
-// report is what a program built by netring-try writes to the file that [statsEnv] names. See
-// package hook for its fields.
+// report is what a program built by netring-try writes to the file that [statsEnv] names. The
+// packages hook of the two modes write it.
 type report struct {
+	Deep         bool           `json:"deep"` // written in deep mode
 	PID          int            `json:"pid"`
 	Program      string         `json:"program"`
 	Listeners    int64          `json:"listeners"`
 	Dials        int64          `json:"dials"`
 	Engine       string         `json:"engine"`
 	EngineReason string         `json:"engine_reason"`
-	Stats        map[string]any `json:"stats"` // netring.Stats
+	Sockets      int64          `json:"sockets"` // in deep mode: what the reactors have served
+	Stats        map[string]any `json:"stats"`   // named as in netring.Stats
 }
 
 // readReport reads the file. found is false if the program has not written any.
@@ -44,20 +46,34 @@ func (r report) count(name string) float64 {
 
 // print prints the report in a few lines.
 func (r report) print(w io.Writer, indent string) {
-	if r.Listeners == 0 && r.Dials == 0 {
+	switch {
+	case r.Deep && r.Sockets == 0:
+		fmt.Fprintf(w, "%snetring served nothing: the program had no TCP or unix stream connection, or the engine is net (engine %s%s)\n",
+			indent, r.Engine, r.reason())
+		return
+	case r.Deep:
+		fmt.Fprintf(w, "%sconnections %d, engine %s%s\n%s", indent, r.Sockets, r.Engine, r.reason(), indent)
+	case r.Listeners == 0 && r.Dials == 0:
 		fmt.Fprintf(w, "%snetring served nothing: the program made no listener with net.Listen or net.ListenConfig", indent)
 		fmt.Fprintf(w, " (and, without -dial, no connection counts)\n")
 		return
-	}
-	fmt.Fprintf(w, "%slisteners %d, dialled connections %d, engine %s", indent, r.Listeners, r.Dials, r.Engine)
-	if r.EngineReason != "" {
-		fmt.Fprintf(w, " (%s)", r.EngineReason)
+	default:
+		fmt.Fprintf(w, "%slisteners %d, dialled connections %d, engine %s%s", indent, r.Listeners, r.Dials, r.Engine, r.reason())
+		fmt.Fprintf(w, "\n%saccepted %.0f, ", indent, r.count("accepted"))
 	}
 	batches, ops := r.count("batches"), r.count("ops")
-	fmt.Fprintf(w, "\n%saccepted %.0f, bytes in %.0f, out %.0f", indent, r.count("accepted"), r.count("bytes_in"), r.count("bytes_out"))
+	fmt.Fprintf(w, "bytes in %.0f, out %.0f", r.count("bytes_in"), r.count("bytes_out"))
 	fmt.Fprintf(w, "\n%soperations: %.0f in %.0f batches", indent, ops, batches)
 	if batches > 0 {
 		fmt.Fprintf(w, " (%.1f each)", ops/batches)
 	}
 	fmt.Fprintf(w, ", %.0f direct\n", r.count("direct"))
+}
+
+// reason returns why the engine is in use, in parentheses, or "" if there is nothing to say.
+func (r report) reason() string {
+	if r.EngineReason == "" {
+		return ""
+	}
+	return " (" + r.EngineReason + ")"
 }

@@ -45,7 +45,8 @@ func findToolchain(dir, cache string) (*toolchain, error) {
 	if t.GOOS != "linux" {
 		return nil, fmt.Errorf("the build is for %s; netring runs on Linux only: use a Linux system, or GOOS=linux to build for one", t.GOOS)
 	}
-	if version.Compare(t.GOVERSION, minVersion) < 0 {
+	release, _, _ := strings.Cut(t.GOVERSION, " ") // go1.26.8 X:experiment
+	if version.Compare(release, minVersion) < 0 {
 		return nil, fmt.Errorf("the toolchain is %s; netring needs %s or later: install it, or set GOTOOLCHAIN=%s.0+auto", t.GOVERSION, minVersion, minVersion)
 	}
 	plain := *t

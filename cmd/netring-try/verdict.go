@@ -41,9 +41,8 @@ func digits(f float64) string {
 	return fmt.Sprintf("%.3g", f)
 }
 
-// rows compares the figures that both variants have in each round.
-func rows(results map[string][]measurement) []row {
-	plain, ring := results[variantNet], results[variantNetring]
+// rows compares the figures that package net and netring have in each round.
+func rows(plain, ring []measurement) []row {
 	var compared []row
 	for _, v := range plain[0].values {
 		a, okA := series(plain, v.name)
@@ -77,30 +76,30 @@ func series(rounds []measurement, name string) (figures []float64, ok bool) {
 	return figures, true
 }
 
-// verdict says which variant is better, or that the rounds do not tell.
-func (r row) verdict() string {
+// verdict says which variant is better, or that the rounds do not tell. ring is netring's name.
+func (r row) verdict(ring string) string {
 	switch {
 	case r.roundsCounted < 3:
 		return "too few rounds"
 	case r.ratio.min <= 1 && r.ratio.max >= 1:
 		return "no difference"
 	case r.ratio.median > 1 == r.moreIsBetter:
-		return "netring is better"
+		return ring + " is better"
 	}
 	return "net is better"
 }
 
-// printComparison prints the rows and what netring did in the last round.
-func printComparison(w io.Writer, results map[string][]measurement) {
+// print prints the rows and what netring did in the last round.
+func (c *comparison) print(w io.Writer, results map[string][]measurement) {
+	plain, ring := results[variantNet], results[c.ring]
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "\tnet\tnetring\tnetring/net\t")
-	for _, r := range rows(results) {
-		fmt.Fprintf(tw, "%s\t%v\t%v\t%v\t%s\n", r.name, r.plain, r.ring, r.ratio, r.verdict())
+	fmt.Fprintf(tw, "\tnet\t%s\t%[1]s/net\t\n", c.ring)
+	for _, r := range rows(plain, ring) {
+		fmt.Fprintf(tw, "%s\t%v\t%v\t%v\t%s\n", r.name, r.plain, r.ring, r.ratio, r.verdict(c.ring))
 	}
 	tw.Flush()
-	fmt.Fprintf(w, "\nMedian of %d rounds, with the lowest and the highest. \"No difference\": the rounds' ratios lie on both sides of 1.\n",
-		len(results[variantNet]))
-	last := results[variantNetring][len(results[variantNetring])-1].report
+	fmt.Fprintf(w, "\nMedian of %d rounds, with the lowest and the highest. \"No difference\": the rounds' ratios lie on both sides of 1.\n", len(ring))
+	last := ring[len(ring)-1].report
 	if last == nil {
 		fmt.Fprintln(w, "\nThe program on netring has written no counters, so it is not known what netring did.")
 		return

@@ -42,6 +42,23 @@ func Open(sysfd int) *reactor.Borrowed { return reactors.open(sysfd) }
 // Report describes the engine and what the reactors have done so far, in one line.
 func Report() string { return reactors.report() }
 
+// Stats is what the reactors have done so far.
+type Stats struct {
+	Engine            engine.Kind
+	Reason            error // why it is not the preferred engine, or no reactor could be added
+	Reactors          int
+	Sockets           uint64 // given to reactors
+	Open              int    // of them, those that are there now
+	BytesIn, BytesOut uint64
+	Batches           uint64
+	Ops               uint64 // in batches
+	Direct            uint64 // operations outside any batch
+	Events            uint64 // readiness events
+}
+
+// ReadStats returns what the reactors have done so far.
+func ReadStats() Stats { return reactors.stats() }
+
 // pool is a set of reactors, one for each P. The zero value is ready for use.
 type pool struct {
 	next   atomic.Uint32 // placement of sockets is round robin
@@ -155,31 +172,39 @@ func chosenEngine() (engine.Kind, error) {
 	return engine.Net, fmt.Errorf("%s is %q; use auto, uring, syscall or net", EngineEnv, v)
 }
 
-// report is Report.
-func (p *pool) report() string {
+// stats is ReadStats.
+func (p *pool) stats() Stats {
 	p.mu.Lock()
-	kind, err := p.kind, p.err
+	s := Stats{Engine: p.kind, Reason: p.err, Sockets: p.served.Load()}
 	p.mu.Unlock()
 	rs := p.current()
+	s.Reactors = len(rs)
 	if len(rs) == 0 {
-		kind = engine.Net
+		s.Engine = engine.Net
 	}
-	var sum reactor.Stats
 	for _, r := range rs {
-		s := r.Stats()
-		sum.Descriptors += s.Descriptors
-		sum.Batches += s.Batches
-		sum.Ops += s.Ops
-		sum.Direct += s.Direct
-		sum.Events += s.Events
+		one := r.Stats()
+		s.Open += one.Descriptors
+		s.BytesIn += one.BytesIn
+		s.BytesOut += one.BytesOut
+		s.Batches += one.Batches
+		s.Ops += one.Ops
+		s.Direct += one.Direct
+		s.Events += one.Events
 		if _, reason := r.Engine(); reason != nil {
-			err = reason
+			s.Reason = reason
 		}
 	}
+	return s
+}
+
+// report is Report.
+func (p *pool) report() string {
+	s := p.stats()
 	text := fmt.Sprintf("engine=%v reactors=%d sockets=%d open=%d batches=%d ops=%d direct=%d events=%d",
-		kind, len(rs), p.served.Load(), sum.Descriptors, sum.Batches, sum.Ops, sum.Direct, sum.Events)
-	if err != nil {
-		text += fmt.Sprintf(" reason=%q", err)
+		s.Engine, s.Reactors, s.Sockets, s.Open, s.Batches, s.Ops, s.Direct, s.Events)
+	if s.Reason != nil {
+		text += fmt.Sprintf(" reason=%q", s.Reason)
 	}
 	return text
 }

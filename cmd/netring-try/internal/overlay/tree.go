@@ -1,18 +1,23 @@
-// Package overlay changes the toolchain's package net for one build, so that net.Listen
-// and net.Dial of an unchanged program use netring. The changes are an argument of
-// `go build -overlay`: neither the toolchain nor the program is written to.
+// Package overlay changes the toolchain's standard library for one build. The changes are the
+// argument of `go build -overlay`, a list of files that replace others: neither the toolchain nor
+// the program is written to.
 //
 // A [Tree] collects the changed and added files. Each [Layer] adds its own:
 //
-//   - [Netring] adds netring and its dependencies to the standard library, below
-//     netringtry/, and the package netringtry/hook;
-//   - [HookNet] calls a hook from net.ListenConfig.Listen and net.Dialer.DialContext;
-//   - [LinkTests] imports netringtry/hook into each test binary;
-//   - [LinkMain] imports netringtry/hook into a package main.
+//   - [Inject] adds netring and the packages that it needs to the standard library, below
+//     netringtry/;
+//   - [Insert] inserts statements into functions of the standard library, which call netring;
+//   - [Files] adds the code in between.
 //
-// netring is part of the standard library during the build. So the go.mod, go.sum, go.work
-// and vendor directory of the program stay as they are, no dependency changes its version,
-// and tests of the standard library can use netring, too.
+// netring is part of the standard library during the build. So the go.mod, go.sum, go.work and
+// vendor directory of the program stay as they are, no dependency changes its version, and tests
+// of the standard library can use netring, too.
+//
+// No code of Go's is kept here. The layers read the sources of the toolchain in use, and fail if
+// those do not look as expected.
+//
+// What is called is the business of a [Mode]. Package listener has net.Listen return netring's
+// listeners; package deep has package net's own connections use netring's reactors.
 package overlay
 
 import (
@@ -41,6 +46,16 @@ type Tree struct {
 	base  map[string]string // the user's own -overlay: absolute file name to replacement
 	files map[string][]byte // by absolute file name
 }
+
+// Mode is a way to have a program use netring.
+type Mode struct {
+	Package string            // of netring's module: what to add to the standard library
+	Instead map[string]string // see [Inject]
+	Layers  []Layer           // in the order of their use
+}
+
+// Versions are the versions of Go that the modes are tested with.
+var Versions = []string{"go1.25", "go1.26"}
 
 // A Layer adds its changes to a Tree. Layers run one after the other. Each reads what the
 // earlier ones have written.

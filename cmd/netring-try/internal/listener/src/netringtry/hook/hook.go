@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"netringtry/github.com/netring-go/netring"
+	"netringtry/stats"
 )
 
 // listeners and dials count what this package has made on netring.
@@ -18,7 +19,7 @@ var listeners, dials atomic.Int64
 
 func init() {
 	net.NetringTry(listen, dial)
-	reportStats()
+	stats.Start(encodeReport)
 }
 
 // listen is net.ListenConfig.Listen on netring. It reports whether netring serves the
@@ -78,7 +79,7 @@ func cancelOn(ctx context.Context, cancel context.CancelFunc, old <-chan struct{
 // serves reports whether netring serves the network. Package net keeps all others.
 func serves(network string) bool {
 	switch network {
-	case "tcp", "tcp4", "tcp6", "unix":
+	case "tcp", "tcp4", "tcp6", "unix", "unixpacket":
 		return true
 	}
 	return false

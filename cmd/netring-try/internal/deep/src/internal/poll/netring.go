@@ -1,27 +1,6 @@
-package deep
+//go:build netring_try_overlay
 
-import "path/filepath"
-
-// stdPrefix is where the added packages are.
-const stdPrefix = "internal/netring"
-
-// glue are the files added to GOROOT/src that are this package's own.
-var glue = map[string]string{
-	pollDir + "/netring.go":           pollGlue,
-	"net/netring_linux.go":            netGlue,
-	stdPrefix + "/hook/hook_linux.go": hookGlue,
-	stdPrefix + "/net/net.go":         closedGlue,
-}
-
-func addGlue(cfg Config, overlay map[string][]byte) error {
-	for name, text := range glue {
-		overlay[filepath.Join(cfg.GOROOT, "src", filepath.FromSlash(name))] = []byte(text)
-	}
-	return nil
-}
-
-// pollGlue is what the changed functions of internal/poll call.
-const pollGlue = `package poll
+package poll
 
 import (
 	"syscall"
@@ -104,51 +83,3 @@ func (fd *FD) netringWritev(v *[][]byte) (n int64, err error) {
 	}
 	return n, err
 }
-`
-
-// netGlue links the hook into every program that has package net.
-const netGlue = `package net
-
-import _ "internal/netring/hook"
-`
-
-// hookGlue connects internal/poll with the reactors.
-const hookGlue = `// Package hook has internal/poll give its stream sockets to netring's reactors.
-package hook
-
-import (
-	"internal/netring/reactor/deep"
-	"internal/poll"
-	"internal/runtime/exithook"
-	"os"
-)
-
-func init() {
-	poll.NetringOpen = open
-	if os.Getenv(deep.StatsEnv) == "1" {
-		exithook.Add(exithook.Hook{F: report, RunOnFailure: true})
-	}
-}
-
-func open(sysfd int) poll.NetringFD {
-	if fd := deep.Open(sysfd); fd != nil {
-		return fd
-	}
-	return nil
-}
-
-func report() {
-	// The process ends; there is nobody to tell that it could not be written.
-	_, _ = os.Stderr.WriteString("netring: deep mode: " + deep.Report() + "\n")
-}
-`
-
-// closedGlue stands for package net in netring's packages, which package net imports.
-const closedGlue = `// Package net has the part of the real package net that netring uses.
-package net
-
-import "internal/poll"
-
-// ErrClosed is the real package's.
-var ErrClosed error = poll.ErrNetClosing
-`

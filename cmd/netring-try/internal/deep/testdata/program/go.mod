@@ -1,3 +1,0 @@
-module program
-
-go 1.25.0
