@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// module is a module in the module cache, as `go mod download -json` prints it.
-type module struct {
+// cachedModule is a module in the module cache, as `go mod download -json` prints it.
+type cachedModule struct {
 	Path, Version, Dir string
 	Error              string
 }
@@ -60,11 +60,11 @@ func (j *job) fetch(args []string) ([]string, error) {
 
 // download returns the module that has the package, as the go command finds it: the longest
 // module path that exists at the version.
-func (t *toolchain) download(pkg, version string) (*module, error) {
+func (t *toolchain) download(pkg, version string) (*cachedModule, error) {
 	var errs []error
 	for p := pkg; p != "." && p != "/"; p = path.Dir(p) {
 		out, err := t.outputIn(os.TempDir(), t.alone(), "mod", "download", "-json", p+"@"+version)
-		var m module
+		var m cachedModule
 		if err2 := json.Unmarshal(out, &m); err2 != nil {
 			errs = append(errs, err)
 			continue
@@ -83,7 +83,7 @@ func (t *toolchain) download(pkg, version string) (*module, error) {
 }
 
 // copyModule copies the module to the directory to, unless it is there already.
-func (t *toolchain) copyModule(m *module, to string) error {
+func (t *toolchain) copyModule(m *cachedModule, to string) error {
 	if now := time.Now(); os.Chtimes(to, now, now) == nil {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (t *toolchain) copyModule(m *module, to string) error {
 // makeMain changes the go.mod in dir so that the module can be the main module: replace
 // directives with directories that the module does not contain go, as if another module
 // required this one.
-func (t *toolchain) makeMain(m *module, dir string) error {
+func (t *toolchain) makeMain(m *cachedModule, dir string) error {
 	file := filepath.Join(dir, "go.mod")
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return os.WriteFile(file, []byte("module "+m.Path+"\n"), 0o666)

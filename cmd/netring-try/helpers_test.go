@@ -68,3 +68,13 @@ func snapshot(t *testing.T, dir string) string {
 	}
 	return b.String()
 }
+
+// fileText returns the content of a file.
+func fileText(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

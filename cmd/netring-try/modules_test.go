@@ -1,13 +1,15 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
 )
 
 // serves checks that the program that p runs listens with netring, and ends it.
@@ -269,34 +271,27 @@ const Hello = "hello"
 // made of files. Another one has what netring needs: the download cache.
 func TestVersion(t *testing.T) {
 	proxy, source := t.TempDir(), t.TempDir()
-	const module, version = "example.com/netring-try/hello/v2", "v2.0.1"
+	const path, version = "example.com/netring-try/hello/v2", "v2.0.1"
 	writeFiles(t, source, hello)
-	writeProxy(t, proxy, source, module, version)
+	writeProxy(t, proxy, source, path, version)
 	needed := t.TempDir()
 	writeFiles(t, needed, word)
 	writeProxy(t, proxy, needed, "example.com/netring-try/word", "v1.0.0")
-	modcache, err := exec.Command("go", "env", "GOMODCACHE").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := []string{
-		"GOPROXY=file://" + proxy + ",file://" + filepath.Join(strings.TrimSpace(string(modcache)), "cache", "download"),
-		"GOSUMDB=off", "GOMODCACHE=" + t.TempDir(), "GOFLAGS=-modcacherw", "NETRING_TRY_CACHE=" + t.TempDir(),
-	}
+	env, _ := proxyEnv(t, proxy)
 	dir := t.TempDir()
 	for _, args := range [][]string{
-		{"run", module + "/cmd/hello@" + version},
-		{"test", "-v", module + "@latest"},
-		{"test", "-v", "-count=1", module + "/...@" + version},
+		{"run", path + "/cmd/hello@" + version},
+		{"test", "-v", path + "@latest"},
+		{"test", "-v", "-count=1", path + "/...@" + version},
 	} {
 		p := tryCommand(t, dir, args...)
 		p.Env = append(p.Env, env...)
 		serves(t, p)
 	}
 	for _, out := range []string{"", "x"} {
-		args := []string{"build", module + "/cmd/hello@" + version}
+		args := []string{"build", path + "/cmd/hello@" + version}
 		if out != "" {
-			args = []string{"build", "-o", out, module + "/cmd/hello@" + version}
+			args = []string{"build", "-o", out, path + "/cmd/hello@" + version}
 		}
 		p := tryCommand(t, dir, args...)
 		p.Env = append(p.Env, env...)
@@ -316,43 +311,35 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// writeProxy writes the files of a module proxy, see go.dev/ref/mod.
-func writeProxy(t *testing.T, proxy, source, module, version string) {
+// writeProxy adds a module to a module proxy of files, see go.dev/ref/mod.
+func writeProxy(t *testing.T, proxy, source, path, version string) {
 	t.Helper()
-	at := filepath.Join(proxy, filepath.FromSlash(module), "@v")
-	var zipped bytes.Buffer
-	w := zip.NewWriter(&zipped)
-	err := filepath.WalkDir(source, func(name string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(source, name)
-		if err != nil {
-			return err
-		}
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		f, err := w.Create(module + "@" + version + "/" + filepath.ToSlash(rel))
-		if err != nil {
-			return err
-		}
-		_, err = f.Write(data)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	at := filepath.Join(proxy, filepath.FromSlash(path), "@v")
 	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	var zipped bytes.Buffer
+	if err := zip.CreateFromDir(&zipped, module.Version{Path: path, Version: version}, source); err != nil {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(at, "list"), version+"\n")
 	writeFile(t, filepath.Join(at, version+".info"), `{"Version": "`+version+`"}`)
 	writeFile(t, filepath.Join(at, version+".mod"), string(mod))
 	writeFile(t, filepath.Join(at, version+".zip"), zipped.String())
+}
+
+// proxyEnv returns the environment of a go command that gets modules from a proxy of files, and
+// what it does not have from the download cache. It keeps them in a module cache of its own.
+func proxyEnv(t *testing.T, proxy string) (env []string, modcache string) {
+	t.Helper()
+	old, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modcache = t.TempDir()
+	return []string{
+		"GOPROXY=file://" + proxy + ",file://" + filepath.Join(strings.TrimSpace(string(old)), "cache", "download"),
+		"GOSUMDB=off", "GOMODCACHE=" + modcache, "GOFLAGS=-modcacherw", "NETRING_TRY_CACHE=" + t.TempDir(),
+	}, modcache
 }

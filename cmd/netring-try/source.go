@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"golang.org/x/mod/module"
+
 	"github.com/netring-go/netring/cmd/netring-try/internal/overlay"
 )
 
@@ -68,10 +70,15 @@ func isNetring(dir string) bool {
 	return strings.TrimSpace(line) == "module "+overlay.Module
 }
 
-// ownVersion returns the version of this program's module, which netring's versions follow.
+// ownVersion returns the version of this program's module, which netring's versions follow. Of
+// a pseudo-version it is the commit: the tags before it may differ between the two modules.
 func ownVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
-		return info.Main.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok || !strings.HasPrefix(info.Main.Version, "v") {
+		return "latest"
 	}
-	return "latest"
+	if commit, err := module.PseudoVersionRev(info.Main.Version); err == nil {
+		return commit
+	}
+	return info.Main.Version
 }
