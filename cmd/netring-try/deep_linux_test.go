@@ -66,8 +66,8 @@ func sameOnAllEngines(t *testing.T, program, want string) {
 			if got != want {
 				t.Errorf("the program printed\n%s\nand on package net\n%s", got, want)
 			}
-			if !found || !r.Deep || r.Engine != engine {
-				t.Errorf("the report is %+v, want one of deep mode with the engine %s", r, engine)
+			if open, ok := r.Stats["open"]; !found || !r.Deep || r.Engine != engine || !ok || open != 0.0 {
+				t.Errorf("the report is %+v, want one of deep mode with the engine %s and no open socket", r, engine)
 			}
 			served := r.Sockets > 200 && r.count("reactors") > 0 && r.count("ops") > 1000 && r.count("bytes_in") > 1e6
 			if served != (engine != "net") {
@@ -160,6 +160,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 )
 
@@ -171,7 +172,8 @@ func main() {
 	go func() {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err == nil {
-			fmt.Fprintln(c, word)
+			fmt.Fprint(c, word)
+			(&net.Buffers{[]byte(" "), []byte("\n")}).WriteTo(c)
 			c.Close()
 		}
 	}()
@@ -179,9 +181,8 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	var read string
-	_, err = fmt.Fscan(c, &read)
-	fmt.Println("read", read, err)
+	text, err := io.ReadAll(c) // what the client has closed has been counted
+	fmt.Printf("read %q %v\n", text, err)
 }
 -- word.go --
 package main
@@ -206,7 +207,7 @@ func TestDeep(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, echo)
 	const (
-		hello  = "read hello <nil>"
+		hello  = `read "hello \n" <nil>`
 		served = "netring: deep mode: engine="
 		stats  = "  connections 2, engine "
 	)
@@ -217,8 +218,8 @@ func TestDeep(t *testing.T) {
 	}{
 		{[]string{"run", "-deep", "."}, []string{hello, served}},
 		{[]string{"run", "-deep", "-dial", "main.go", "word.go"}, []string{hello, served}},
-		{[]string{"run", "-deep", "-stats", "."}, []string{hello, served, stats, "bytes in 6, out 6\n"}},
-		{[]string{"run", "-deep", "-overlay", "overlay.json", "."}, []string{"read bonjour <nil>", served}},
+		{[]string{"run", "-deep", "-stats", "."}, []string{hello, served, stats, "bytes in 7, out 7\n"}},
+		{[]string{"run", "-deep", "-overlay", "overlay.json", "."}, []string{`read "bonjour \n" <nil>`, served}},
 		{[]string{"test", "-deep", "-count=1", "-v", "."}, []string{hello, served, "--- PASS"}},
 		{[]string{"build", "-deep", "-o", name, "."}, nil},
 	} {

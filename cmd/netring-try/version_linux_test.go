@@ -44,7 +44,7 @@ func TestOwnVersion(t *testing.T) {
 		p := newProcess(t, dir, "go", "run", own+"@"+test.version, "run", "-stats", test.mode, file, "word.go")
 		p.Env = append(p.Env, env...)
 		p.start(t)
-		if status := p.end(t); status != 0 || !strings.Contains(p.stdout.String(), "read hello <nil>") || !strings.Contains(p.stderr.String(), test.want) {
+		if status := p.end(t); status != 0 || !strings.Contains(p.stdout.String(), `read "hello`) || !strings.Contains(p.stderr.String(), test.want) {
 			t.Errorf("%s %s: exit status %d, want 0 and %q\n%s%s", test.version, test.mode, status, test.want, p.stdout.String(), p.stderr.String())
 		}
 		if _, err := os.Stat(filepath.Join(modcache, overlay.Module+"@"+test.netring)); err != nil {

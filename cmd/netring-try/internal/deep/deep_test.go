@@ -97,6 +97,10 @@ func TestMode(t *testing.T) {
 			t.Errorf("%s does not start with %q", in.Func, in.Text)
 		}
 	}
+	// Nothing but speed depends on this one, so no test of the behaviour would miss it.
+	if src := read(t, tree, netUnix); !strings.Contains(src, "(rsa syscall.Sockaddr, ret error) { fd.pfd.NetringDialled(); ") {
+		t.Errorf("connect does not say that the socket is a client's:\n%s", src)
+	}
 	if src := read(t, tree, pollRuntime); !strings.Contains(src, "\truntimeCtx uintptr\nring NetringFD; dialled bool }") {
 		t.Errorf("pollDesc has not the fields that it should:\n%s", src)
 	}

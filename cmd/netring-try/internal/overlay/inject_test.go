@@ -40,13 +40,14 @@ var s = "net"
 
 func TestInject(t *testing.T) {
 	tree, dir := NewTree(t.TempDir(), nil), t.TempDir()
-	write(t, "package a\n\nimport (\n\t\"net\"\n\n\t\"example.com/b/c\"\n)\n", dir, "a", "a.go")
+	write(t, "package a\n\nimport (\n\t\"net\"\n\t\"os\"\n\n\t\"example.com/b/c\"\n)\n", dir, "a", "a.go")
 	write(t, "not built", dir, "a", "other.go")
 	write(t, "package c\n\nfunc asm()\n", dir, "c", "c.go")
 	write(t, "TEXT ·asm(SB),4,$0\n", dir, "c", "c.s")
 	write(t, "#define X \"example.com/b/c\"\n", dir, "c", "c.h")
 	pkgs := []Package{
 		{ImportPath: "net", Dir: "/nowhere", Standard: true, GoFiles: []string{"net.go"}, CgoFiles: []string{"cgo.go"}},
+		{ImportPath: "os", Standard: true},
 		{ImportPath: "example.com/b/c", Dir: filepath.Join(dir, "c"), GoFiles: []string{"c.go"}, SFiles: []string{"c.s"}, HFiles: []string{"c.h"}},
 		{ImportPath: "example.com/a", Dir: filepath.Join(dir, "a"), GoFiles: []string{"a.go"}},
 	}
@@ -54,7 +55,7 @@ func TestInject(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"example.com/a/a.go":   "package a\n\nimport (\n\t\"netringtry/net\"\n\n\t\"netringtry/example.com/b/c\"\n)\n",
+		"example.com/a/a.go":   "package a\n\nimport (\n\t\"netringtry/net\"\n\t\"os\"\n\n\t\"netringtry/example.com/b/c\"\n)\n",
 		"example.com/b/c/c.go": "package c\n\nfunc asm()\n",
 		"example.com/b/c/c.s":  "TEXT ·asm(SB),4,$0\n",
 		"example.com/b/c/c.h":  "#define X \"example.com/b/c\"\n",

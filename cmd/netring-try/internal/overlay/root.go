@@ -35,12 +35,12 @@ func linkEntries(from, to, except string) error {
 		return err
 	}
 	for _, e := range entries {
-		target, name := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
-		if old, err := os.Readlink(name); e.Name() == except || err == nil && old == target {
+		if e.Name() == except {
 			continue
 		}
-		// Another process may make the same links now.
-		if err := os.Symlink(target, name); err != nil && !errors.Is(err, fs.ErrExist) {
+		// The link may exist: an earlier netring-try has made it, or another one makes it now.
+		err := os.Symlink(filepath.Join(from, e.Name()), filepath.Join(to, e.Name()))
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

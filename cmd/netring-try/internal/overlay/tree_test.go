@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -50,7 +51,7 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s: %q, want %q", names[i], got, want)
 		}
 	}
-	if _, err := tree.Read(names[2]); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := tree.Read(names[2]); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), names[2]) {
 		t.Errorf("reading a deleted file: %v", err)
 	}
 	if got := tree.Src("disk"); got != names[0] {
@@ -84,6 +85,9 @@ func TestSave(t *testing.T) {
 		name, err := tree.Save(dir)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if again, err := tree.Save(dir); again != name || err != nil {
+			t.Errorf("a Tree is saved as %s and then as %s, %v", name, again, err)
 		}
 		return name
 	}
@@ -133,7 +137,9 @@ func TestSave(t *testing.T) {
 func TestShadowRoot(t *testing.T) {
 	root, dir := t.TempDir(), t.TempDir()
 	write(t, "1.26", root, "VERSION")
+	write(t, "", root, "bin", "go")
 	write(t, "package net", root, "src", "net", "net.go")
+	write(t, "package os", root, "src", "os", "os.go")
 	write(t, "not netring-try's", root, "src", Prefix, "x.go")
 	var shadow string
 	for range 2 { // the second time, all is there
@@ -142,7 +148,7 @@ func TestShadowRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"VERSION", "src/net/net.go"} {
+	for _, name := range []string{"VERSION", "bin/go", "src/net/net.go", "src/os/os.go"} {
 		if _, err := os.Stat(filepath.Join(shadow, name)); err != nil {
 			t.Error(err)
 		}
@@ -165,9 +171,13 @@ func TestShadowRoot(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "src", Prefix, "x")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the toolchain's directory was written to: %v", err)
 	}
-	other, err := ShadowRoot(dir, t.TempDir())
-	if err == nil || other == shadow {
-		t.Errorf("the shadow of a toolchain without src is %q, %v", other, err)
+	same := filepath.Join(t.TempDir(), filepath.Base(root)) // a toolchain of the same name
+	write(t, "package net", same, "src", "net", "net.go")
+	if other, err := ShadowRoot(dir, same); err != nil || other == shadow {
+		t.Errorf("two toolchains have the shadow %q, %v", other, err)
+	}
+	if _, err := ShadowRoot(dir, t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the shadow of a toolchain without src: %v", err)
 	}
 }
 

@@ -42,9 +42,9 @@ func encodeReport() ([]byte, error) {
 		reason = s.Reason.Error()
 	}
 	return fmt.Appendf(nil, `{"deep": true, "pid": %d, "program": %s, "engine": %s, "engine_reason": %s, "sockets": %d, `+
-		`"stats": {"reactors": %d, "bytes_in": %d, "bytes_out": %d, "batches": %d, "ops": %d, "direct": %d}}`+"\n",
+		`"stats": {"reactors": %d, "open": %d, "bytes_in": %d, "bytes_out": %d, "batches": %d, "ops": %d, "direct": %d}}`+"\n",
 		os.Getpid(), quote(os.Args[0]), quote(s.Engine.String()), quote(reason), s.Sockets,
-		s.Reactors, s.BytesIn, s.BytesOut, s.Batches, s.Ops, s.Direct), nil
+		s.Reactors, s.Open, s.BytesIn, s.BytesOut, s.Batches, s.Ops, s.Direct), nil
 }
 
 // quote returns a string in JSON. What is no UTF-8 becomes U+FFFD.
