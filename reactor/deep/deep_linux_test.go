@@ -85,6 +85,9 @@ func TestOpen(t *testing.T) {
 				}
 				reads.Wait()
 			}
+			if s := p.stats(); s.BytesIn != 2 || s.BytesOut != 0 || s.Sockets != 1 || s.Open != 1 || s.Reactors != len(p.current()) {
+				t.Errorf("after reading 2 bytes, the counters are %+v", s)
+			}
 			if got, want := p.report(), "engine="+env+" reactors="; !strings.HasPrefix(got, want) ||
 				!strings.Contains(got, " sockets=1 open=1 ") || strings.Contains(got, "reason=") {
 				t.Errorf("the report is %q", got)

@@ -12,7 +12,8 @@ import (
 // netring-try itself.
 const constraint = "//go:build netring_try_overlay\n"
 
-// Files returns the Layer that adds the files below the directory src to the standard library.
+// Files returns the Layer that adds the files below the directory src to the standard library. The
+// Tree's root must be a [ShadowRoot].
 func Files(files fs.FS) Layer {
 	return func(t *Tree) error {
 		return fs.WalkDir(files, "src", func(name string, e fs.DirEntry, err error) error {

@@ -55,7 +55,7 @@ var statsFiles embed.FS
 
 // Inject returns the Layer that adds packages to the standard library, below [Prefix]: those of
 // pkgs that are no part of it. instead has import paths that the packages import instead of
-// others.
+// others. The Tree's root must be a [ShadowRoot].
 func Inject(pkgs []Package, instead map[string]string) Layer {
 	return func(t *Tree) error {
 		moved := make(map[string]string)

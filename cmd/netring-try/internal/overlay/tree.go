@@ -49,7 +49,7 @@ type Tree struct {
 
 // Mode is a way to have a program use netring.
 type Mode struct {
-	Package string            // of netring's module: what to add to the standard library
+	Package string            // what to add to the standard library: a path in netring's module, "" for its root
 	Instead map[string]string // see [Inject]
 	Layers  []Layer           // in the order of their use
 }

@@ -73,26 +73,27 @@ func replacements(t *testing.T, name string) map[string]string {
 	return file.Replace
 }
 
+// save saves a Tree with the files and returns the overlay's name.
+func save(t *testing.T, dir string, base, files map[string]string) string {
+	t.Helper()
+	tree := NewTree("/goroot", base)
+	for name, text := range files {
+		tree.Write(name, []byte(text))
+	}
+	name, err := tree.Save(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := tree.Save(dir); again != name || err != nil {
+		t.Errorf("a Tree is saved as %s and then as %s, %v", name, again, err)
+	}
+	return name
+}
+
 func TestSave(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "new")
 	base := map[string]string{"/user/file": "/user/replacement", "/user/deleted": ""}
 	files := map[string]string{"/a/x.go": "one", "/b/x.go": "two"} // of one name
-	save := func(files map[string]string) string {
-		tree := NewTree("/goroot", base)
-		for name, text := range files {
-			tree.Write(name, []byte(text))
-		}
-		name, err := tree.Save(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if again, err := tree.Save(dir); again != name || err != nil {
-			t.Errorf("a Tree is saved as %s and then as %s, %v", name, again, err)
-		}
-		return name
-	}
-	first := save(files)
-	replace := replacements(t, first)
+	replace := replacements(t, save(t, filepath.Join(t.TempDir(), "new"), base, files))
 	if len(replace) != 4 || replace["/user/file"] != "/user/replacement" || replace["/user/deleted"] != "" {
 		t.Errorf("the overlay replaces %q", replace)
 	}
@@ -109,28 +110,38 @@ func TestSave(t *testing.T) {
 	if len(base) != 2 {
 		t.Errorf("Save has changed the user's overlay: %q", base)
 	}
+	if _, err := NewTree("/", nil).Save(filepath.Join(replace["/a/x.go"], "x")); err == nil {
+		t.Error("Save below a file succeeds")
+	}
+}
+
+// An overlay's name tells what it holds, and its time when it was used last.
+func TestSaveAgain(t *testing.T) {
+	dir := t.TempDir()
+	base, files := map[string]string{"/user/file": "/user/replacement"}, map[string]string{"/a/x.go": "one", "/b/x.go": "two"}
+	first := save(t, dir, base, files)
 	if err := os.Chtimes(first, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if again := save(files); again != first {
+	if again := save(t, dir, base, files); again != first {
 		t.Errorf("the same Tree has two names: %s and %s", first, again)
 	}
-	if info, err := os.Stat(first); err != nil || time.Since(info.ModTime()) > time.Minute {
-		t.Errorf("the overlay seems not to be in use: %v, %v", info.ModTime(), err)
+	info, err := os.Stat(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if time.Since(info.ModTime()) > time.Minute {
+		t.Errorf("the overlay seems to be used last at %v", info.ModTime())
 	}
 	for _, other := range []map[string]string{
 		{"/a/x.go": "one", "/b/x.go": "three"}, {"/a/x.go": "one", "/c/x.go": "two"}, {"/a/x.go": "one"},
 	} {
-		if save(other) == first {
+		if save(t, dir, base, other) == first {
 			t.Errorf("%q and %q have the same name", other, files)
 		}
 	}
-	base = map[string]string{"/user/file": "/user/other", "/user/deleted": ""}
-	if save(files) == first {
+	if save(t, dir, map[string]string{"/user/file": "/user/other"}, files) == first {
 		t.Error("two overlays of the user have the same name")
-	}
-	if _, err := NewTree("/", nil).Save(filepath.Join(first, "x")); err == nil {
-		t.Error("Save below a file succeeds")
 	}
 }
 
