@@ -189,6 +189,11 @@ func TestRace(t *testing.T) {
 
 func TestBuild(t *testing.T) {
 	dir := t.TempDir()
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOROOT", strings.TrimSpace(string(goroot))) // as under a toolchain that was downloaded
 	program := filepath.Join(dir, "x")
 	mustTry(t, serverDir, "build", "-o", program, ".")
 	socket := filepath.Join(dir, "socket")

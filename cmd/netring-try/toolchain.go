@@ -55,7 +55,7 @@ func findToolchain(dir, cache string) (*toolchain, error) {
 		return nil, fmt.Errorf("making a copy of the toolchain's directory by links: %w", err)
 	}
 	t.command = filepath.Join(t.GOROOT, "bin", "go")
-	t.env = append(slices.Clip(t.env), "GOROOT="+t.GOROOT, "GOTOOLCHAIN=local")
+	t.env = withEnv(t.env, "GOROOT="+t.GOROOT, "GOTOOLCHAIN=local")
 	return t, nil
 }
 
@@ -88,7 +88,18 @@ func (t *toolchain) alone() []string {
 			flags = append(flags, f)
 		}
 	}
-	return append(slices.Clip(t.env), "GOWORK=off", "GOFLAGS="+strings.Join(flags, " "))
+	return withEnv(t.env, "GOWORK=off", "GOFLAGS="+strings.Join(flags, " "))
+}
+
+// withEnv returns env with the given variables in place of others of the same names: of two
+// variables with one name, a program takes the first. The go command sets GOROOT in what runs
+// under a toolchain that it has downloaded, such as netring-try.
+func withEnv(env []string, set ...string) []string {
+	kept := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.ContainsFunc(set, func(s string) bool { return strings.HasPrefix(s, name+"=") })
+	})
+	return append(kept, set...)
 }
 
 // userOverlay returns the overlay that the program's build has already: the value of

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,13 @@ func fakeRoot(t *testing.T, real, old, changed string) string {
 	}
 	writeFile(t, filepath.Join(root, "src", "net", "dial.go"), strings.Replace(string(src), old, changed, 1))
 	return root
+}
+
+func TestWithEnv(t *testing.T) {
+	env := []string{"A=1", "AB=2", "A=3", "C"}
+	if got := withEnv(env, "A=4", "D=5"); !slices.Equal(got, []string{"AB=2", "C", "A=4", "D=5"}) || env[0] != "A=1" {
+		t.Errorf("the environment is %q, and was %q", got, env)
+	}
 }
 
 func TestOtherSystem(t *testing.T) {
