@@ -29,6 +29,7 @@ func TestOwnVersion(t *testing.T) {
 		writeProxy(t, proxy, filepath.Join(root, "cmd", "netring-try"), own, path)
 		writeProxy(t, proxy, root, overlay.Module, version)
 	}
+	writeProxy(t, proxy, root, overlay.Module, "v0.99.0") // the latest, which is not for either
 	// What a proxy answers when asked for a commit.
 	writeFile(t, filepath.Join(proxy, overlay.Module, "@v", "abcdef123456.info"), `{"Version": "`+netringPseudo+`"}`)
 	env, modcache := proxyEnv(t, proxy)
