@@ -165,6 +165,9 @@ import (
 )
 
 func main() {
+	if _, err := net.ListenPacket("udp", "127.0.0.1:0"); err != nil { // no reactor's
+		panic(err)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)

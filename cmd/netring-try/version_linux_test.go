@@ -29,7 +29,11 @@ func TestOwnVersion(t *testing.T) {
 		writeProxy(t, proxy, filepath.Join(root, "cmd", "netring-try"), own, path)
 		writeProxy(t, proxy, root, overlay.Module, version)
 	}
-	writeProxy(t, proxy, root, overlay.Module, "v0.99.0") // the latest, which is not for either
+	// The latest netring is of no use. The go command downloads what could have package
+	// cmd/netring-try, so what is in the module cache does not prove which one was used.
+	empty := t.TempDir()
+	writeFile(t, filepath.Join(empty, "go.mod"), "module "+overlay.Module+"\n")
+	writeProxy(t, proxy, empty, overlay.Module, "v0.99.0")
 	// What a proxy answers when asked for a commit.
 	writeFile(t, filepath.Join(proxy, overlay.Module, "@v", "abcdef123456.info"), `{"Version": "`+netringPseudo+`"}`)
 	env, modcache := proxyEnv(t, proxy)
