@@ -136,6 +136,12 @@ func errorsOf(ln net.Listener) {
 	p := make([]byte, 10)
 	n, err = a.Read(p)
 	say("Read", string(p[:n]), err)
+	check(a.SetReadDeadline(time.Unix(1, 0)))
+	n, err = a.Write([]byte("one side"))
+	say("Write after the deadline for reads", n, explain(err))
+	n, err = io.ReadFull(b, p[:8])
+	say("peer", string(p[:n]), err)
+	check(a.SetReadDeadline(time.Time{}))
 	total := 0
 	for total == 0 { // on a busy machine, the deadline may pass before the first Write
 		check(b.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)))
