@@ -174,10 +174,10 @@ func runSuites(ctx context.Context, root string, st *store, file string, o *opti
 	var errs []error // a suite that cannot run must not keep the others from running
 	for _, s := range ss {
 		if o.served {
-			err = serve(ctx, m, s, cs, st)
+			err = serve(ctx, m, s, s.takes(cs), st)
 		} else {
 			var results map[string]*result
-			results, err = runSuite(ctx, m, s, cs, knownDifferences, say)
+			results, err = runSuite(ctx, m, s, s.takes(cs), knownDifferences, say)
 			for _, r := range results {
 				r.Go, r.Date = version, today()
 			}

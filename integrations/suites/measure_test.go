@@ -201,3 +201,18 @@ func TestTestName(t *testing.T) {
 		}
 	}
 }
+
+func TestTakes(t *testing.T) {
+	names := func(s suite) (names []string) {
+		for _, c := range s.takes(columns) {
+			names = append(names, c.name)
+		}
+		return names
+	}
+	if got, want := names(suite{deepOnly: true}), []string{columnNet, "deep-ring", "deep-syscall"}; !slices.Equal(got, want) {
+		t.Errorf("a suite for -deep only runs in %q, want %q", got, want)
+	}
+	if got := names(suite{}); len(got) != len(columns) {
+		t.Errorf("a suite runs in %q", got)
+	}
+}

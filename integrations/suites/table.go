@@ -14,6 +14,7 @@ type suite struct {
 	flags    []string // more flags of go test
 	groups   []string // top-level tests that only hold others, whose subtests count
 	left     []left   // tests that run in no column
+	deepOnly bool     // the program cannot use netring's types at all; the page says why
 	timeout  time.Duration
 	alone    time.Duration // timeout of a test alone, aloneTime if 0
 }
@@ -38,6 +39,11 @@ var columns = []column{
 	{name: "syscall", mode: []string{"-dial"}, engine: "syscall", title: "syscall"},
 	{name: "deep-ring", mode: []string{"-deep"}, engine: "uring", title: "`-deep` ring"},
 	{name: "deep-syscall", mode: []string{"-deep"}, engine: "syscall", title: "`-deep` syscall"},
+}
+
+// takes returns those of the columns that the suite runs in.
+func (s suite) takes(cs []column) []column {
+	return slices.DeleteFunc(slices.Clone(cs), func(c column) bool { return s.deepOnly && slices.Contains(dial, c.name) })
 }
 
 // Sets of columns for the table of known differences.
@@ -70,7 +76,7 @@ var suites = []suite{
 	{name: "gin", module: "github.com/gin-gonic/gin@v1.12.0", packages: []string{"."}, timeout: 2 * time.Minute},
 	{name: "echo", module: "github.com/labstack/echo/v4@v4.16.0", packages: []string{"./..."}, timeout: 2 * time.Minute},
 	{name: "fiber", module: "github.com/gofiber/fiber/v2@v2.52.15", packages: []string{"."}, timeout: 3 * time.Minute},
-	{name: "hertz", module: "github.com/cloudwego/hertz@v0.10.4", timeout: 5 * time.Minute,
+	{name: "hertz", module: "github.com/cloudwego/hertz@v0.10.4", timeout: 5 * time.Minute, deepOnly: true,
 		packages: []string{"./pkg/network/...", "./pkg/app/server/...", "./pkg/app/client/...", "./pkg/protocol/..."}},
 }
 
