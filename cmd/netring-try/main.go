@@ -1,8 +1,8 @@
 // Command netring-try runs, builds and tests a Go program on netring, without a changed line
 // in the program or its dependencies:
 //
-//	go run github.com/netring-go/netring/cmd/netring-try run ./cmd/server -addr :8080
-//	go run github.com/netring-go/netring/cmd/netring-try test ./...
+//	netring-try run ./cmd/server -addr :8080
+//	netring-try test ./...
 //
 // It calls the go command with an overlay for package net of the toolchain in use, in which
 // net.Listen and, with -dial, net.Dial call netring. README.md has the details.
