@@ -33,6 +33,10 @@ func workloads(idle int) (ws []workload) {
 	for _, n := range []int{1, 16, 64, 256, 1024} {
 		add(fmt.Sprintf("HTTP, %d conns", n), server.HTTP, load.Job{Conns: n})
 	}
+	for _, n := range []int{16, 64, 256} {
+		add(fmt.Sprintf("HTTP with timeouts, %d conns", n), server.Timeouts, load.Job{Conns: n}, "+cw")
+	}
+	add("HTTP, JSON, 64 conns", server.JSON, load.Job{JSON: true, Conns: 64}, "+cw")
 	add("HTTP, 32 conns, 16 pipelined", server.HTTP, load.Job{Conns: 32, Pipeline: 16}, "+cw")
 	add("HTTP, 64 clients, a conn per request", server.HTTP, load.Job{Conns: 64, Fresh: true})
 	// Connecting takes longer than accepting. With only that to do, the server would be idle.
@@ -43,6 +47,11 @@ func workloads(idle int) (ws []workload) {
 	add(fmt.Sprintf("gRPC, 4 conns, %d calls each", load.GRPCCalls), server.GRPC, load.Job{Kind: load.GRPC, Conns: 4})
 	add("HTTP through a reverse proxy, 64 conns", server.Reverse, load.Job{Conns: 64})
 
+	for _, size := range []int{128, 4 << 10} {
+		for _, n := range []int{32, 128} {
+			add(fmt.Sprintf("relay %d B, %d conns", size, n), server.Relay, load.Job{Kind: load.Echo, Size: size, Conns: n}, "+cw")
+		}
+	}
 	for _, n := range []int{1, 32, 64, 256} {
 		add(fmt.Sprintf("echo 128 B, %d conns", n), server.Echo, load.Job{Kind: load.Echo, Size: 128, Conns: n}, programC)
 	}

@@ -283,6 +283,11 @@ func (b *bench) server(e entrant) (s *child.Child, err error) {
 			return nil, err
 		}
 	}
+	if cfg.Kind == server.Relay {
+		if cfg.Backend, err = b.backendPort(); err != nil {
+			return nil, err
+		}
+	}
 	exe, args := child.Self, []string{"-child", cfg.String()}
 	switch {
 	case e.variant != "":
@@ -299,6 +304,23 @@ func (b *bench) server(e entrant) (s *child.Child, err error) {
 		b.servers[e.name] = s
 	}
 	return s, err
+}
+
+// backend is the name of the server behind the servers of a row.
+const backend = "the backend"
+
+// backendPort returns the port of an echo server, which runs where the load generator does.
+func (b *bench) backendPort() (int, error) {
+	if s := b.servers[backend]; s != nil {
+		return s.Port, nil
+	}
+	cfg := server.Config{Kind: server.Echo, Stack: "syscall"}
+	s, err := child.StartServer(exec.Command(child.Self, "-child", cfg.String()), b.loadCPU)
+	if err != nil {
+		return 0, err
+	}
+	b.servers[backend] = s
+	return s.Port, nil
 }
 
 func (b *bench) endLoad() (err error) {

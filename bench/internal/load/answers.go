@@ -12,6 +12,7 @@ type answers struct {
 	want       []byte // one answer; nil until its length is known
 	head, tail int    // bytes compared at both ends: an HTTP answer has the date in between
 	marked     bool   // the answer begins with the connection's number
+	body       string // of HTTP answers
 
 	// all makes check compare every byte of a message. Otherwise it compares the ends of each
 	// piece that arrives: comparing a long piece costs as much as receiving it.
@@ -38,7 +39,9 @@ func echoAnswers(size int) *answers {
 const goodHead = "HTTP/1.1 200 "
 
 // httpAnswers expects the answers of net/http, whose length it learns from the first.
-func httpAnswers() *answers { return &answers{head: len(goodHead), tail: len(Body)} }
+func httpAnswers(body string) *answers {
+	return &answers{head: len(goodHead), tail: len(body), body: body}
+}
 
 // mark puts a connection's number into the message. check then notices an answer to another
 // connection.
@@ -79,11 +82,11 @@ func (a *answers) learn(p []byte) error {
 	head, _, ok := bytes.Cut(p, []byte("\r\n\r\n"))
 	_, length, ok2 := bytes.Cut(head, []byte("Content-Length: "))
 	length, _, _ = bytes.Cut(length, []byte("\r\n"))
-	if n, err := strconv.Atoi(string(length)); !ok || !ok2 || err != nil || n != len(Body) {
-		return fmt.Errorf("the first answer is %.200q; its body should have %d bytes", p, len(Body))
+	if n, err := strconv.Atoi(string(length)); !ok || !ok2 || err != nil || n != len(a.body) {
+		return fmt.Errorf("the first answer is %.200q; its body should have %d bytes", p, len(a.body))
 	}
-	a.want = make([]byte, len(head)+4+len(Body))
+	a.want = make([]byte, len(head)+4+len(a.body))
 	copy(a.want, goodHead)
-	copy(a.want[len(head)+4:], Body)
+	copy(a.want[len(head)+4:], a.body)
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 func TestHTTPAnswers(t *testing.T) {
 	good := "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n" + Body
-	a := httpAnswers()
+	a := httpAnswers(Body)
 	if err := a.check(0, 0, []byte(good)); err != nil || len(a.want) != len(good) {
 		t.Errorf("%v, length %d, want %d", err, len(a.want), len(good))
 	}
@@ -32,7 +32,7 @@ func TestHTTPAnswers(t *testing.T) {
 		"HTTP/1.1 500 no\r\n\r\n", "HTTP/1.1 500 no\r\nContent-Length: 14\r\n\r\n" + Body, "HTTP/1.1 200 OK\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n",
 	} {
-		if err := httpAnswers().check(0, 0, []byte(bad)); err == nil {
+		if err := httpAnswers(Body).check(0, 0, []byte(bad)); err == nil {
 			t.Errorf("%q was taken for an answer", bad)
 		}
 	}

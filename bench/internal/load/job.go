@@ -33,6 +33,7 @@ type Job struct {
 	Conns    int
 	Idle     int  // further connections, which make one request each
 	Size     int  // of a message, in bytes
+	JSON     bool // of HTTP: the body of answers is JSONBody
 	Pipeline int  // requests that are sent together; 0 means 1
 	Rate     int  // of Fair: messages per second, at regular times; of HTTP: requests per second, at random times (0: no limit)
 	Fresh    bool // of HTTP and Raw: each request has its own connection, which the server closes
@@ -57,6 +58,9 @@ const (
 	// Request is a client's request to an HTTP server, and Body the body of the answer.
 	Request = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 	Body    = "Hello, World!\n"
+
+	// JSONBody is the body of a server's answer that encodes JSON.
+	JSONBody = `{"message":"Hello, World!"}` + "\n"
 
 	// lastRequest is a Request after which the server closes the connection.
 	lastRequest = "GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"

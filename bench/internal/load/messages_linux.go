@@ -48,10 +48,18 @@ func (l *loader) expect() {
 		l.answers = echoAnswers(l.job.Size)
 		l.msg = l.answers.want
 	case l.job.Fresh:
-		l.answers, l.msg = httpAnswers(), []byte(lastRequest)
+		l.answers, l.msg = httpAnswers(l.body()), []byte(lastRequest)
 	default:
-		l.answers, l.msg = httpAnswers(), []byte(Request)
+		l.answers, l.msg = httpAnswers(l.body()), []byte(Request)
 	}
+}
+
+// body returns the body of HTTP answers.
+func (l *loader) body() string {
+	if l.job.JSON {
+		return JSONBody
+	}
+	return Body
 }
 
 func (l *loader) pipeline() int { return max(l.job.Pipeline, 1) }

@@ -84,7 +84,7 @@ func (l *loader) patience() time.Duration { return l.job.Warmup + l.job.Duration
 
 // runHTTPS makes requests over TLS 1.3.
 func (l *loader) runHTTPS() Result {
-	l.answers = httpAnswers()
+	l.answers = httpAnswers(l.body())
 	// The answers show that this is the right server, so the certificate need not.
 	d := &tls.Dialer{NetDialer: &net.Dialer{Timeout: NoAnswer}, Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}}
 	var workers []*worker

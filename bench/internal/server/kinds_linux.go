@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +20,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -33,6 +36,53 @@ import (
 func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, load.Body) }
 
 func serveHTTP(ln net.Listener) error { return http.Serve(ln, http.HandlerFunc(hello)) }
+
+// serveTimeouts serves h with the timeouts that servers in production have.
+func serveTimeouts(ln net.Listener, h http.Handler) error {
+	s := http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       time.Minute,
+	}
+	return s.Serve(ln)
+}
+
+// jsonHandler returns a mux that answers with load.JSONBody, and logs each request.
+func jsonHandler() http.Handler {
+	type answer struct {
+		Message string `json:"message"`
+	}
+	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(answer{"Hello, World!"}); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+		logger.Info("request", "method", r.Method, "path", r.URL.Path, "remote", r.RemoteAddr)
+	})
+	return mux
+}
+
+// serveRelay copies between each connection and one that it makes to the backend.
+func (s *server) serveRelay(st stack, ln net.Listener) error {
+	backend := fmt.Sprintf("127.0.0.1:%d", s.cfg.Backend)
+	return serve(ln, func(c net.Conn) {
+		up, err := st.dial(context.Background(), "tcp", backend)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			return
+		}
+		defer up.Close()
+		go func() {
+			_, _ = io.Copy(up, c)
+			_ = up.(interface{ CloseWrite() error }).CloseWrite()
+		}()
+		_, _ = io.Copy(c, up)
+	})
+}
 
 // serveWork is serveHTTP, but hashes size bytes for each request.
 func serveWork(ln net.Listener, size int) error {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -25,12 +26,15 @@ import (
 // The kinds of servers.
 const (
 	HTTP      = "http"
-	HTTPClose = "http-close" // answers one read on each connection, without net/http
-	HTTPRaw   = "http-raw"   // answers every read, without net/http
+	HTTPClose = "http-close"    // answers one read on each connection, without net/http
+	HTTPRaw   = "http-raw"      // answers every read, without net/http
+	Timeouts  = "http-timeouts" // with all four timeouts of http.Server
+	JSON      = "http-json"     // a mux, JSON, a log and all four timeouts
 	Work      = "http-work"
 	LightWork = "http-light-work"
 	HTTPS     = "https"
 	Reverse   = "reverse-proxy"
+	Relay     = "relay" // forwards connections to the server at Config.Backend, and back
 	GRPC      = "grpc"
 	Echo      = "echo"
 	Read      = "echo-4k"    // has a buffer of 4 KiB for each connection
@@ -53,6 +57,7 @@ type Config struct {
 	Pollers   int    `json:",omitempty"` // 0: one
 	Listeners int    `json:",omitempty"` // on each Poller, 0: one; several listeners share the port with SO_REUSEPORT
 	File      string `json:",omitempty"` // what a File server sends
+	Backend   int    `json:",omitempty"` // the port that a Relay forwards to
 	Mode      string `json:",omitempty"` // of a Mode server
 }
 
@@ -127,10 +132,13 @@ var serves = map[string]func(s *server, st stack, ln net.Listener) error{
 	HTTP:      func(_ *server, _ stack, ln net.Listener) error { return serveHTTP(ln) },
 	Work:      func(_ *server, _ stack, ln net.Listener) error { return serveWork(ln, 128<<10) },
 	LightWork: func(_ *server, _ stack, ln net.Listener) error { return serveWork(ln, 32<<10) },
+	Timeouts:  func(_ *server, _ stack, ln net.Listener) error { return serveTimeouts(ln, http.HandlerFunc(hello)) },
+	JSON:      func(_ *server, _ stack, ln net.Listener) error { return serveTimeouts(ln, jsonHandler()) },
 	HTTPS:     func(_ *server, _ stack, ln net.Listener) error { return serveHTTPS(ln) },
 	GRPC:      func(_ *server, _ stack, ln net.Listener) error { return serveGRPC(ln) },
 	Proxy:     func(_ *server, _ stack, ln net.Listener) error { return serveProxy(ln) },
 	Reverse:   (*server).serveReverse,
+	Relay:     (*server).serveRelay,
 	HTTPRaw:   conns(func(c net.Conn) { answerReads(c, math.MaxInt) }),
 	HTTPClose: conns(func(c net.Conn) { answerReads(c, 1) }),
 	Echo:      conns(func(c net.Conn) { echo(c, 64<<10) }),
