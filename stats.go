@@ -56,6 +56,10 @@ type Counters struct {
 	// writes of dialled connections, and operations whose batch would be small or late.
 	Direct uint64 `json:"direct"`
 
+	// Pumped counts the pieces that io.Copy passed from one connection to another inside the
+	// reactors, without waking its goroutine.
+	Pumped uint64 `json:"pumped"`
+
 	Again   uint64 `json:"again"`   // operations, in batches or direct, that found nothing to do (EAGAIN)
 	Polls   uint64 `json:"polls"`   // checks of a reactor's epoll descriptor
 	Events  uint64 `json:"events"`  // readiness events

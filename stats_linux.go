@@ -63,6 +63,7 @@ func countersOf(s reactor.Stats) Counters {
 		Single:      s.Single,
 		Inline:      s.Inline,
 		Direct:      s.Direct,
+		Pumped:      s.Pumped,
 		Again:       s.Again,
 		Polls:       s.Polls,
 		Events:      s.Events,
@@ -92,6 +93,7 @@ func (c *Counters) add(o Counters) {
 	c.Single += o.Single
 	c.Inline += o.Inline
 	c.Direct += o.Direct
+	c.Pumped += o.Pumped
 	c.Again += o.Again
 	c.Polls += o.Polls
 	c.Events += o.Events

@@ -18,9 +18,10 @@ var (
 
 // ReadFrom implements io.ReaderFrom: it sends the content of r until io.EOF. A file,
 // also inside an io.LimitedReader or behind any syscall.Conn, goes by sendfile(2). A
-// connection of netring or net goes by splice(2). Other content goes through memory.
-// Write deadlines and Close interrupt a transfer. Other calls may write to the
-// connection while ReadFrom waits for r.
+// connection of net goes by splice(2). What a connection of netring receives is passed on
+// by the reactors, which wake no goroutine for it; a fast stream goes by splice(2), too.
+// Other content goes through memory. Write deadlines and Close interrupt a transfer. Other
+// calls may write to the connection while ReadFrom waits for r.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
@@ -66,7 +67,20 @@ func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err er
 	if c.keepsBoundaries() {
 		return 0, false, nil
 	}
-	if src := sourceOf(r); src != nil {
+	if u, ok := upgradedOf(r); ok && limit < 0 {
+		ahead, err := u.readAhead(c)
+		if err != nil {
+			return ahead, true, err
+		}
+		n, handled, err := c.moveFrom(u.c, -1)
+		return ahead + n, handled, err
+	}
+	src := sourceOf(r)
+	if from, ok := src.(ringSource); ok && limit < 0 && !reactor.InBubble() {
+		n, read, err := from.pump(c)
+		return n, true, c.copyError(src, read, err)
+	}
+	if src != nil {
 		n, handled, read, err := spliceBetween(src, c, limit, c.fd.Writing)
 		return n, handled, c.copyError(src, read, err)
 	}
@@ -168,6 +182,16 @@ func (s ringSource) reading(body func(reactor.Waiting) error) error {
 	return err
 }
 
+// pump sends to dst what s receives until it ends.
+func (s ringSource) pump(dst *Conn) (n int64, read bool, err error) {
+	if !s.c.ok() {
+		return 0, false, syscall.EINVAL
+	}
+	n, read, err = s.c.fd.Pump(dst.fd)
+	runtime.KeepAlive(s.c)
+	return n, read, wrapErrno("splice", err)
+}
+
 func (s ringSource) readError(err error) error { return s.c.opError("read", "", err) }
 
 func (s ringSource) moved(bytes int64) { s.c.fd.CountRead(bytes) }
@@ -227,7 +251,8 @@ func spliceBetween(src source, dst io.Writer, limit int64, writing reactor.Side)
 }
 
 // WriteTo implements io.WriterTo: it writes to w what the connection receives until
-// io.EOF. Bytes for a connection of netring or net go by splice(2).
+// io.EOF. Bytes for a connection of net go by splice(2), and for one of netring as
+// ReadFrom sends them.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
@@ -242,6 +267,13 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 
 func (c *Conn) writeTo(w io.Writer) (n int64, err error) {
 	src := ringSource{c}
+	if u, ok := upgradedOf(w); ok && !c.keepsBoundaries() && !u.c.keepsBoundaries() && !reactor.InBubble() {
+		n, read, err := src.pump(u.c)
+		if read {
+			return n, src.readError(err)
+		}
+		return n, u.c.opError("write", "", err)
+	}
 	if std := stdStream(w); std != nil && !c.keepsBoundaries() {
 		rc, err := std.SyscallConn()
 		if err != nil {

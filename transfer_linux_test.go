@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -345,15 +344,6 @@ func TestRow19CopyLocksForAStep(t *testing.T) {
 
 // A copy ends with the same error as with package net.
 func TestRow19CopyEnds(t *testing.T) {
-	shape := func(err error) string {
-		var ops []string
-		for e := err; e != nil; e = errors.Unwrap(e) {
-			if oe, ok := e.(*net.OpError); ok {
-				ops = append(ops, oe.Op)
-			}
-		}
-		return fmt.Sprintf("%q, ErrClosed %v, timeout %v", ops, errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded))
-	}
 	for _, network := range []string{"tcp", "unix"} {
 		for name, prepare := range map[string]func(dst, src, peer net.Conn) error{
 			"destination closed, source at its end": func(dst, _, peer net.Conn) error { return errors.Join(dst.Close(), peer.Close()) },
@@ -390,7 +380,7 @@ func TestRow19CopyEnds(t *testing.T) {
 					src, peer := pair()
 					must(t, prepare(dst, src, peer))
 					_, err := io.Copy(dst, src)
-					got := shape(err)
+					got := errorShape(err)
 					if want == "" {
 						want = got
 					}

@@ -143,8 +143,13 @@ func (fd *FD) complete(o *op) outcome {
 		s = &fd.wr
 	}
 	out, asleep := fd.completed(s, o)
-	if out == opOver && asleep {
+	if out != opOver || !asleep {
+		return out
+	}
+	if p := s.pump; p == nil {
 		fd.r.notify(&s.waiter)
+	} else if !p.goOn(s) {
+		p.src.r.notify(&p.src.rd.waiter)
 	}
 	return out
 }
@@ -171,6 +176,8 @@ func (fd *FD) completed(s *side, o *op) (out outcome, asleep bool) {
 		o.epoch = s.epoch
 		o.Done = false
 		return opAgain, false
+	case s.pump != nil && s == &fd.wr:
+		over = true // the pump's goroutine waits for room
 	default:
 		s.err = fd.sleep(s, callWaiting)
 		over = s.err != nil

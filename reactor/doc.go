@@ -27,6 +27,7 @@
 //   - pollset_linux.go, slots_linux.go: epoll
 //   - alarm_linux.go: deadlines without timers; clock_linux.go: the clock
 //   - coalescer_linux.go: buffered writes
+//   - pump_linux.go: copying between connections
 //   - writepolicy_linux.go: what bypasses the batches; tuning.go: every constant that was
 //     measured
 //   - sysmon_linux.go: what the Go runtime must not sleep through

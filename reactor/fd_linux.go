@@ -55,9 +55,10 @@ type FD struct {
 type side struct {
 	call sync.Mutex // held by the one Read or Write under way
 	waiter
-	op  op
-	n   int   // what the call has transferred
-	err error // its outcome
+	op   op
+	n    int   // what the call has transferred
+	err  error // its outcome
+	pump *pump // nil unless the call is a pump's; changed under mu and call
 }
 
 // NewFD puts the connected, non-blocking stream socket sysfd on the reactor. tcp

@@ -49,6 +49,11 @@ func (fd *FD) RawWrite(f func(sysfd int) (done bool)) error {
 func (fd *FD) raw(s *side, share bool, body func(wait Waiting) error) error {
 	s.call.Lock()
 	defer s.call.Unlock()
+	return fd.rawHeld(s, share, body)
+}
+
+// rawHeld is raw for a caller that has s's call lock.
+func (fd *FD) rawHeld(s *side, share bool, body func(wait Waiting) error) error {
 	if s == &fd.wr && fd.co != nil {
 		if err := fd.co.drain(); err != nil {
 			return err

@@ -151,11 +151,14 @@ func (fd *FD) keep(o *op) int {
 		if !a.lease {
 			n = a.take(o.Buf, bufs)
 		}
-		if fd.closing {
-			a.leave(bufs)
-		}
 	case a.lease:
 		a.data = o.Buf[:n]
+	}
+	switch {
+	case fd.rd.pump != nil:
+		fd.rd.pump.take()
+	case fd.closing:
+		a.leave(bufs)
 	}
 	return n
 }

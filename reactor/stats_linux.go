@@ -29,6 +29,7 @@ type Stats struct {
 	Ops         uint64             // ops in them
 	Inline      uint64             // submissions made by the calling goroutine itself
 	Direct      uint64             // ops run by the calling goroutine outside any batch
+	Pumped      uint64             // what a pump received and its goroutine was not woken for
 	Again       uint64             // ops, of both kinds, that the kernel answered with EAGAIN
 	Polls       uint64             // looks at the epoll descriptor
 	Events      uint64             // readiness events
@@ -44,7 +45,7 @@ type counters struct {
 	batches             [BatchSizes]atomic.Uint64
 	ops, inline, direct atomic.Uint64
 	received, sent      atomic.Uint64
-	again               atomic.Uint64
+	pumped, again       atomic.Uint64
 	parks, leads, loops atomic.Uint64
 	opened, closed      atomic.Uint64
 }
@@ -105,6 +106,7 @@ func (r *Reactor) Stats() Stats {
 		Ops:         n.ops.Load(),
 		Inline:      n.inline.Load(),
 		Direct:      n.direct.Load(),
+		Pumped:      n.pumped.Load(),
 		Again:       n.again.Load(),
 		Polls:       r.poll.polls.Load(),
 		Events:      r.poll.reported.Load(),

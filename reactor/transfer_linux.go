@@ -79,6 +79,12 @@ type Side func(body func(Waiting) error) error
 // while there is nothing to move. handled is false if splice(2) does not work on such
 // descriptors; then nothing was moved. read says that an error is src's.
 func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err error) {
+	return splice(dst, src, limit, 0)
+}
+
+// splice is Splice, but also ends, with handled false, when splicedLess steps in a row have
+// moved fewer than least bytes each.
+func splice(dst, src Side, limit, least int64) (moved int64, handled, read bool, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return 0, false, false, nil // the caller copies instead
@@ -88,7 +94,7 @@ func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err er
 	}()
 	// A smaller pipe only means more calls.
 	_, _ = unix.FcntlInt(uintptr(p[0]), unix.F_SETPIPE_SZ, spliceSize)
-	for limit < 0 || moved < limit {
+	for less := 0; limit < 0 || moved < limit; {
 		count := int64(spliceSize)
 		if limit >= 0 {
 			count = min(count, limit-moved)
@@ -103,6 +109,7 @@ func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err er
 		if err != nil || n == 0 {
 			return moved, true, true, err
 		}
+		step := int64(0)
 		for n > 0 {
 			k, err := spliceStep(dst, n, func(sysfd int, count int) (int64, error) {
 				n, err := unix.Splice(p[0], nil, sysfd, nil, count, unix.SPLICE_F_NONBLOCK)
@@ -113,6 +120,12 @@ func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err er
 			}
 			n -= k
 			moved += k
+			step += k
+		}
+		if less++; step >= least {
+			less = 0
+		} else if less == splicedLess {
+			return moved, false, false, nil
 		}
 	}
 	return moved, true, false, nil

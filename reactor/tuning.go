@@ -78,4 +78,22 @@ const (
 	// Try: uring+cw@keepBuffer=0,uring+cw@keepBuffer=1<<20
 	// Test: TestCoalesceNoAllocations
 	keepBuffer = 16 << 10
+
+	// pumpedFull is how many answers in a row must fill their buffer for a pump to change
+	// to splice(2).
+	//
+	// Unit: answers.
+	// Rows: relay|io.Copy
+	// Try: uring@pumpedFull=1,uring@pumpedFull=1<<30
+	// Test: TestPumpBulk
+	pumpedFull = 4
+
+	// splicedLess is how many splices in a row must move less than a buffer for a pump to
+	// go on with messages.
+	//
+	// Unit: splices.
+	// Rows: relay|io.Copy
+	// Try: uring@splicedLess=1,uring@splicedLess=1<<30
+	// Test: TestPumpBulk
+	splicedLess = 4
 )

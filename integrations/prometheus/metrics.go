@@ -101,6 +101,8 @@ var ofReactor = []metric[netring.Counters]{
 		func(c *netring.Counters) uint64 { return c.Inline }),
 	counter("direct", "Operations that bypassed the batches: the calling goroutine made the system call.",
 		func(c *netring.Counters) uint64 { return c.Direct }),
+	counter("pumped", "Pieces that io.Copy passed from one connection to another inside the reactors.",
+		func(c *netring.Counters) uint64 { return c.Pumped }),
 	counter("again", "Operations, in batches or direct, that found nothing to do (EAGAIN).",
 		func(c *netring.Counters) uint64 { return c.Again }),
 	counter("polls", "Checks of a reactor's epoll descriptor.",
