@@ -15,8 +15,8 @@ type Config struct {
 
 	// Reactors is the number of reactors, 0 to 1024. 0 means one for each P (see
 	// runtime.GOMAXPROCS), but at most one for each CPU (see runtime.NumCPU). Reactors
-	// that share a CPU have fewer operations per batch. If GOMAXPROCS grows, the next
-	// Listen or Dial adds reactors.
+	// that share a CPU have fewer operations per batch. If GOMAXPROCS changes, new
+	// connections use as many reactors; a connection stays with its reactor.
 	Reactors int
 
 	// ReadBuffers is the number of receive buffers of a reactor: a power of two up to 32768.

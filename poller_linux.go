@@ -23,10 +23,10 @@ import (
 // All methods may be called concurrently.
 type Poller struct {
 	cfg      Config // with defaults; Engine is the engine in use
-	follows  bool   // there is a reactor for each P, see follow
+	follows  bool   // there is a reactor for each P, see placement
 	reason   error  // why EngineAuto did not pick EngineURing
 	reactors atomic.Pointer[[]*reactor.Reactor]
-	next     atomic.Uint32 // placement of connections is round robin
+	places   placement
 
 	// acceptor is the listeners' own reactor. An Accept waits nearly all the time. On a
 	// connection's reactor, Accept would count as a second waiter and end the leader's
@@ -37,7 +37,7 @@ type Poller struct {
 
 	std bool // EngineNet: package net runs everything
 
-	growing sync.Mutex // held while reactors are added, and by Close
+	growing sync.Mutex // held by follow, and by Close
 	closed  atomic.Bool
 
 	// The default Poller counts its listeners and connections, under defaultPoller.mu.
@@ -165,26 +165,6 @@ func (p *Poller) closeReactors() error {
 	return errjoin.Join(errs...)
 }
 
-// follow adds reactors if GOMAXPROCS has grown, unless Config.Reactors fixes their
-// number. Where a ring is unavailable, follow adds no reactor: the existing reactors
-// are enough.
-func (p *Poller) follow() {
-	if !p.follows || p.std || len(p.current()) >= defaultReactors() {
-		return
-	}
-	p.growing.Lock()
-	defer p.growing.Unlock()
-	rs := slices.Clone(p.current())
-	for !p.closed.Load() && len(rs) < defaultReactors() {
-		r, err := reactor.New(p.reactorConfig(p.cfg.ReadBuffers, p.cfg.ReadBufferSize))
-		if err != nil {
-			break
-		}
-		rs = append(rs, r)
-	}
-	p.reactors.Store(&rs)
-}
-
 // current returns the reactors that serve connections, none for the zero Poller.
 func (p *Poller) current() []*reactor.Reactor {
 	if rs := p.reactors.Load(); rs != nil {
@@ -200,12 +180,6 @@ func (p *Poller) all() []*reactor.Reactor {
 		all = append(all, p.acceptor)
 	}
 	return all
-}
-
-// place returns the reactor that will serve a new connection.
-func (p *Poller) place() *reactor.Reactor {
-	rs := p.current()
-	return rs[(p.next.Add(1)-1)%uint32(len(rs))]
 }
 
 // Close closes the Poller's listeners and connections and wakes their waiting calls

@@ -3,11 +3,13 @@ package netring
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -318,7 +320,8 @@ func TestPollerCloseIsNotSerial(t *testing.T) {
 	}
 }
 
-// GOMAXPROCS may grow while the program runs.
+// GOMAXPROCS may change while a server accepts. New connections use as many reactors, and
+// connections stay where they are.
 func TestReactorsFollowGOMAXPROCS(t *testing.T) {
 	if runtime.NumCPU() < 2 {
 		t.Skip("there is one CPU, so there is one reactor")
@@ -327,42 +330,69 @@ func TestReactorsFollowGOMAXPROCS(t *testing.T) {
 		t.Run(engine.String(), func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			follows, fixed := newPoller(t, Config{Engine: engine}), newPoller(t, Config{Engine: engine, Reactors: 1})
-			listen := func(p *Poller) {
+			s := &stack{poller: follows}
+			ln := s.listen(t)
+			var conns []relay
+			// connect makes connections until the last of them were so on each reactor.
+			connect := func(want ...uint64) {
 				t.Helper()
-				ln := (&stack{poller: p}).listen(t)
-				must(t, ln.Close())
+				within(t, fmt.Sprintf("connections on %d reactors", len(want)), func() {
+					for got := []uint64(nil); !slices.Equal(got, want); time.Sleep(followEvery / 10) {
+						before := opened(follows)
+						for range 2 {
+							conns = append(conns, connection(t, ln))
+						}
+						got = opened(follows)
+						for i, n := range before {
+							got[i] -= n
+						}
+					}
+				})
 			}
-			listen(follows)
-			if n := follows.Stats().Reactors; n != 1 {
-				t.Errorf("%d reactors for one P", n)
-			}
+			connect(2)
 			runtime.GOMAXPROCS(2)
-			listen(follows)
-			listen(fixed)
-			if n := follows.Stats().Reactors; n != 2 {
-				t.Errorf("%d reactors for two Ps", n)
+			connect(1, 1)
+			runtime.GOMAXPROCS(1)
+			connect(2, 0)
+			runtime.GOMAXPROCS(2)
+			connect(1, 1)
+			for _, r := range conns {
+				talk(t, r)
 			}
+			connection(t, (&stack{poller: fixed}).listen(t))
 			if n := fixed.Stats().Reactors; n != 1 {
 				t.Errorf("%d reactors where one was asked for", n)
 			}
-			// The new reactor serves connections, too.
-			for range 4 {
-				server, client := (&stack{poller: follows}).pair(t)
-				if _, err := client.Write([]byte("x")); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := server.Read(make([]byte, 10)); err != nil {
-					t.Error(err)
-				}
-				must(t, server.Close())
-			}
-			runtime.GOMAXPROCS(1)
-			listen(follows)
-			if n := follows.Stats().Reactors; n != 2 {
-				t.Errorf("%d reactors are left", n)
-			}
 		})
 	}
+}
+
+// opened returns how many connections each reactor has opened.
+func opened(p *Poller) (ns []uint64) {
+	for _, r := range p.current() {
+		ns = append(ns, r.Stats().Opened)
+	}
+	return ns
+}
+
+// connection returns a connection to ln, whose server's end is copied to itself.
+func connection(t testing.TB, ln net.Listener) relay {
+	t.Helper()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	must(t, err)
+	server, err := ln.Accept()
+	must(t, err)
+	echoed := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(server, server)
+		echoed <- err
+	}()
+	t.Cleanup(func() {
+		must(t, client.Close())
+		must(t, <-echoed)
+		must(t, server.Close())
+	})
+	return relay{in: client, out: client}
 }
 
 // Placing connections goes on when the counter has passed what an int of 32 bits holds.
@@ -371,7 +401,7 @@ func TestPlaceForEver(t *testing.T) {
 		p := newPoller(t, Config{Engine: engine, Reactors: 3})
 		seen := map[*reactor.Reactor]int{}
 		for _, start := range []uint32{math.MaxInt32 - 3, math.MaxUint32 - 3} {
-			p.next.Store(start)
+			p.places.next.Store(start)
 			for range 9 {
 				seen[p.place()]++
 			}
