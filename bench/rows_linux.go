@@ -37,6 +37,11 @@ func workloads(idle int) (ws []workload) {
 		add(fmt.Sprintf("HTTP with timeouts, %d conns", n), server.Timeouts, load.Job{Conns: n}, "+cw")
 	}
 	add("HTTP, JSON, 64 conns", server.JSON, load.Job{JSON: true, Conns: 64}, "+cw")
+	for _, n := range []int{64, 256} {
+		add(fmt.Sprintf("fasthttp, %d conns", n), server.FastHTTP, load.Job{Conns: n})
+	}
+	add("fasthttp, 64 conns, 16 pipelined", server.FastHTTP, load.Job{Conns: 64, Pipeline: 16}, "+cw")
+	add("redis, 64 conns, 16 pipelined", server.Redis, load.Job{Kind: load.Redis, Conns: 64, Pipeline: 16}, "+cw")
 	add("HTTP, 32 conns, 16 pipelined", server.HTTP, load.Job{Conns: 32, Pipeline: 16}, "+cw")
 	add("HTTP, 64 clients, a conn per request", server.HTTP, load.Job{Conns: 64, Fresh: true})
 	// Connecting takes longer than accepting. With only that to do, the server would be idle.
@@ -69,6 +74,10 @@ func workloads(idle int) (ws []workload) {
 
 	fair := add("16 quiet conns, echo 128 B", server.Echo, load.Job{Kind: load.Fair, Size: 128, Conns: 16, Rate: 16 * 500})
 	fair.table, fair.section = report.TableFairness, "quiet connections beside one that floods"
+	for _, percent := range []int{50, 70, 85} {
+		open := add(fmt.Sprintf("64 conns, %d %% of what net can do", percent), server.Timeouts, load.Job{Conns: 64, Regular: true}, "+cw")
+		open.table, open.section, open.share = report.TableOpen, "HTTP with timeouts, requests at regular times", float64(percent)/100
+	}
 	held := add(fmt.Sprintf("%d idle conns", idle), server.Read, load.Job{Kind: load.Hold, Size: 128, Idle: idle}, "+lease")
 	held.table, held.section = report.TableMemory, "memory of the server for each idle connection"
 	return ws

@@ -30,6 +30,7 @@ type row struct {
 	servers                []entrant
 	bases                  []string // of the ratios; nil: the first server
 	fresh                  bool     // each turn has its own server process
+	share                  float64  // of what the first server can do: the job's Rate; 0: as job says
 }
 
 // entrant is a server of a row.
@@ -151,6 +152,11 @@ func (b *bench) row(r row, calls bool) (err error) {
 			}
 		}
 	}()
+	if r.share > 0 {
+		if r.job.Rate, err = b.rateOf(r); err != nil {
+			return err
+		}
+	}
 	for n := range r.rounds(b.rounds) {
 		w.Rounds = append(w.Rounds, map[string]report.Result{})
 		if err := b.round(r, w, fmt.Sprintf("round %d", n+1), b.turn); err != nil {
@@ -161,6 +167,27 @@ func (b *bench) row(r row, calls bool) (err error) {
 		return b.round(r, w, "system calls", b.countCalls)
 	}
 	return nil
+}
+
+// rateOf returns the Rate of r's job: a share of what the first server answers when each
+// connection always has a request under way.
+func (b *bench) rateOf(r row) (int, error) {
+	const turns = 3
+	var rates []float64
+	job := r.job
+	job.Warmup, job.Duration = b.dur/10, b.dur
+	for range turns {
+		s, err := b.server(r.servers[0])
+		if err != nil {
+			return 0, err
+		}
+		res, err := b.run(s, job)
+		if err != nil {
+			return 0, err
+		}
+		rates = append(rates, float64(res.Requests)/res.Elapsed.Seconds())
+	}
+	return max(int(report.Summarize(rates).Median*r.share), 1), nil
 }
 
 // round gives each server a turn, in random order, and puts the results into the last round of w.

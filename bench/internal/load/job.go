@@ -13,6 +13,7 @@ const (
 	HTTP      = "http"      // requests
 	Raw       = "raw"       // requests to a server that answers any read with RawAnswer
 	HTTPS     = "https"     // requests over TLS
+	Redis     = "redis"     // GET commands
 	GRPC      = "grpc"      // calls
 	Echo      = "echo"      // messages of Size bytes
 	Fair      = "fair"      // messages of Size bytes at fixed times, beside a connection that floods
@@ -36,6 +37,7 @@ type Job struct {
 	JSON     bool // of HTTP: the body of answers is JSONBody
 	Pipeline int  // requests that are sent together; 0 means 1
 	Rate     int  // of Fair: messages per second, at regular times; of HTTP: requests per second, at random times (0: no limit)
+	Regular  bool // of HTTP with a Rate: at regular times
 	Fresh    bool // of HTTP and Raw: each request has its own connection, which the server closes
 	Keep     bool // keeps the connections of the Hold job before it
 	Warmup   time.Duration
@@ -47,6 +49,7 @@ type Result struct {
 	Requests int64
 	Elapsed  time.Duration
 	P50, P99 time.Duration // latencies of requests
+	P999     time.Duration // the 99.9th percentile
 	CPU      time.Duration `json:",omitempty"` // of the server
 
 	// Of Fair: the latencies without the flood, and the bytes of the flood that came back.
@@ -67,6 +70,10 @@ const (
 
 	// RawAnswer is the answer of a server that does not parse requests.
 	RawAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n" + Body
+
+	// redisRequest and redisAnswer are a command and its answer in the protocol of Redis.
+	redisRequest = "*2\r\n$3\r\nGET\r\n$8\r\ngreeting\r\n"
+	redisAnswer  = "$14\r\n" + Body + "\r\n"
 
 	// BroadcastSize is the length of a hub's messages. Greeting is the byte that a hub sends
 	// to a client when it is subscribed.

@@ -115,7 +115,7 @@ func (l *loader) close() {
 
 // runs has the function of each kind of load.
 var runs = map[string]func(*loader) Result{
-	HTTP: (*loader).runMessages, Raw: (*loader).runMessages, Echo: (*loader).runMessages,
+	HTTP: (*loader).runMessages, Raw: (*loader).runMessages, Echo: (*loader).runMessages, Redis: (*loader).runMessages,
 	Hold: (*loader).runHold, Fair: (*loader).runFair, Broadcast: (*loader).runBroadcast,
 	HTTPS: (*loader).runHTTPS, GRPC: (*loader).runGRPC,
 	File: (*loader).runStream, Source: (*loader).runStream, Sink: (*loader).runStream, Proxy: (*loader).runStream,
@@ -285,4 +285,5 @@ func (m *meter) measure(pid int, d time.Duration, loop func(until time.Time)) (r
 
 func (m *meter) latencies(res *Result) {
 	res.P50, res.P99 = time.Duration(m.hist.ValueAtQuantile(50)), time.Duration(m.hist.ValueAtQuantile(99))
+	res.P999 = time.Duration(m.hist.ValueAtQuantile(99.9))
 }

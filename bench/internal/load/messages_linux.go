@@ -9,7 +9,7 @@ import (
 )
 
 // runMessages keeps one message, or several pipelined requests, under way on each connection.
-// With a Rate, it sends requests at random times instead.
+// With a Rate, it sends requests when they are due instead.
 func (l *loader) runMessages() Result {
 	l.step, l.next = l.exchange, l.start // the next answer comes with a later event
 	l.expect()
@@ -18,6 +18,9 @@ func (l *loader) runMessages() Result {
 		l.msg = bytes.Repeat(l.msg, l.job.Pipeline)
 	}
 	switch {
+	case l.job.Rate > 0 && l.job.Regular:
+		gap := time.Second / time.Duration(l.job.Rate)
+		l.pace(1, func() time.Duration { return gap })
 	case l.job.Rate > 0:
 		// The gaps are exponential. The seed makes the times the same for every server.
 		random, mean := rand.New(rand.NewPCG(1, 2)), float64(time.Second)/float64(l.job.Rate)
@@ -44,6 +47,8 @@ func (l *loader) expect() {
 	switch {
 	case l.job.Kind == Raw:
 		l.answers, l.msg = exactAnswers([]byte(RawAnswer)), []byte(Request)
+	case l.job.Kind == Redis:
+		l.answers, l.msg = exactAnswers([]byte(redisAnswer)), []byte(redisRequest)
 	case l.job.Kind != HTTP:
 		l.answers = echoAnswers(l.job.Size)
 		l.msg = l.answers.want

@@ -15,6 +15,7 @@ var (
 	CPU   = Metric{"CPU µs/request", 2, func(r Result) float64 { return micros(int64(r.CPU)) / float64(r.Requests) }}
 	P50   = Metric{"p50 µs", 0, func(r Result) float64 { return micros(int64(r.P50)) }}
 	P99   = Metric{"p99 µs", 0, func(r Result) float64 { return micros(int64(r.P99)) }}
+	P999  = Metric{"p99.9 µs", 0, func(r Result) float64 { return micros(int64(r.P999)) }}
 	Calls = Metric{"system calls/request", 2, func(r Result) float64 { return float64(r.Calls) / float64(r.CallsOf) }}
 	Batch = Metric{"operations/batch", 1, func(r Result) float64 { return float64(r.Ops) / float64(r.Batches) }}
 
@@ -56,6 +57,7 @@ const (
 	TableHeap     = "heap"     // memory of all kinds
 	TableReactor  = "reactor"  // memory of all kinds, descriptors and goroutines
 	TableFairness = "fairness" // of quiet connections
+	TableOpen     = "open"     // of requests that come when they are due
 )
 
 // column is a figure of a table, or its ratio to a base.
@@ -86,7 +88,11 @@ var parts = map[string][]part{
 	},
 	TableMemory:  {{"", []column{{Resident, 0}, {Resident, 1}}}},
 	TableReactor: {{"", []column{{Heap, 0}, {Stack, 0}, {Resident, 0}, {Descriptors, 0}, {Goroutines, 0}}}},
-	TableHeap:    {{"", []column{{Heap, 0}, {Stack, 0}, {Resident, 0}, {Resident, 1}}}},
+	TableOpen: {
+		latency,
+		{"Tail latency and CPU time", []column{{P999, 0}, {P999, 1}, {CPU, 0}, {CPU, 1}}},
+	},
+	TableHeap: {{"", []column{{Heap, 0}, {Stack, 0}, {Resident, 0}, {Resident, 1}}}},
 	TableFairness: {
 		{"Latency", []column{{aloneP50, 0}, {aloneP99, 0}, {besideP50, 0}, {besideP99, 0}}},
 		{"Ratios", []column{{flood, 0}, {growth, 0}, {growth, 1}, {besideP99, 1}}},

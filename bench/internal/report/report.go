@@ -67,7 +67,7 @@ func (r *Results) Unsteady() (rows []string, of int) {
 	for _, w := range r.Workloads {
 		for _, server := range w.measured() {
 			s := w.Ratio(server, w.Bases[0], Rate)
-			if server == w.Bases[0] || s.Rounds < 2 || w.Table == TableMemory || w.Table == TableHeap {
+			if server == w.Bases[0] || s.Rounds < 2 || w.Table == TableMemory || w.Table == TableHeap || w.Table == TableOpen {
 				continue
 			}
 			of++

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidwall/redcon"
+	"github.com/valyala/fasthttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -64,6 +66,22 @@ func jsonHandler() http.Handler {
 		logger.Info("request", "method", r.Method, "path", r.URL.Path, "remote", r.RemoteAddr)
 	})
 	return mux
+}
+
+// serveFastHTTP is serveHTTP with fasthttp.
+func serveFastHTTP(ln net.Listener) error {
+	return fasthttp.Serve(ln, func(ctx *fasthttp.RequestCtx) { _, _ = ctx.WriteString(load.Body) })
+}
+
+// serveRedis answers each GET with load.Body.
+func serveRedis(ln net.Listener) error {
+	return redcon.Serve(ln, func(c redcon.Conn, cmd redcon.Command) {
+		if len(cmd.Args) != 2 || !bytes.EqualFold(cmd.Args[0], []byte("get")) {
+			c.WriteError("ERR only GET is known")
+			return
+		}
+		c.WriteBulkString(load.Body)
+	}, nil, nil)
 }
 
 // serveRelay copies between each connection and one that it makes to the backend.

@@ -30,6 +30,8 @@ const (
 	HTTPRaw   = "http-raw"      // answers every read, without net/http
 	Timeouts  = "http-timeouts" // with all four timeouts of http.Server
 	JSON      = "http-json"     // a mux, JSON, a log and all four timeouts
+	FastHTTP  = "fasthttp"
+	Redis     = "redis" // tidwall/redcon, with one key
 	Work      = "http-work"
 	LightWork = "http-light-work"
 	HTTPS     = "https"
@@ -134,6 +136,8 @@ var serves = map[string]func(s *server, st stack, ln net.Listener) error{
 	LightWork: func(_ *server, _ stack, ln net.Listener) error { return serveWork(ln, 32<<10) },
 	Timeouts:  func(_ *server, _ stack, ln net.Listener) error { return serveTimeouts(ln, http.HandlerFunc(hello)) },
 	JSON:      func(_ *server, _ stack, ln net.Listener) error { return serveTimeouts(ln, jsonHandler()) },
+	FastHTTP:  func(_ *server, _ stack, ln net.Listener) error { return serveFastHTTP(ln) },
+	Redis:     func(_ *server, _ stack, ln net.Listener) error { return serveRedis(ln) },
 	HTTPS:     func(_ *server, _ stack, ln net.Listener) error { return serveHTTPS(ln) },
 	GRPC:      func(_ *server, _ stack, ln net.Listener) error { return serveGRPC(ln) },
 	Proxy:     func(_ *server, _ stack, ln net.Listener) error { return serveProxy(ln) },
