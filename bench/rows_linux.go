@@ -41,6 +41,7 @@ func workloads(idle int) (ws []workload) {
 		add(fmt.Sprintf("fasthttp, %d conns", n), server.FastHTTP, load.Job{Conns: n})
 	}
 	add("fasthttp, 64 conns, 16 pipelined", server.FastHTTP, load.Job{Conns: 64, Pipeline: 16}, "+cw")
+	add("WebSocket echo 128 B, 64 conns", server.WebSocket, load.Job{Kind: load.WebSocket, Size: 128, Conns: 64}, "+cw")
 	add("redis, 64 conns, 16 pipelined", server.Redis, load.Job{Kind: load.Redis, Conns: 64, Pipeline: 16}, "+cw")
 	add("HTTP, 32 conns, 16 pipelined", server.HTTP, load.Job{Conns: 32, Pipeline: 16}, "+cw")
 	add("HTTP, 64 clients, a conn per request", server.HTTP, load.Job{Conns: 64, Fresh: true})

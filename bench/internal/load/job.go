@@ -13,6 +13,7 @@ const (
 	HTTP      = "http"      // requests
 	Raw       = "raw"       // requests to a server that answers any read with RawAnswer
 	HTTPS     = "https"     // requests over TLS
+	WebSocket = "websocket" // WebSocket messages of Size bytes, less than 64 KiB and at least 126
 	Redis     = "redis"     // GET commands
 	GRPC      = "grpc"      // calls
 	Echo      = "echo"      // messages of Size bytes

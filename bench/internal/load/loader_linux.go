@@ -117,7 +117,8 @@ func (l *loader) close() {
 var runs = map[string]func(*loader) Result{
 	HTTP: (*loader).runMessages, Raw: (*loader).runMessages, Echo: (*loader).runMessages, Redis: (*loader).runMessages,
 	Hold: (*loader).runHold, Fair: (*loader).runFair, Broadcast: (*loader).runBroadcast,
-	HTTPS: (*loader).runHTTPS, GRPC: (*loader).runGRPC,
+	WebSocket: (*loader).runWebSocket,
+	HTTPS:     (*loader).runHTTPS, GRPC: (*loader).runGRPC,
 	File: (*loader).runStream, Source: (*loader).runStream, Sink: (*loader).runStream, Proxy: (*loader).runStream,
 }
 

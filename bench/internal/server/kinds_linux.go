@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/tidwall/redcon"
 	"github.com/valyala/fasthttp"
 	"google.golang.org/grpc"
@@ -71,6 +72,24 @@ func jsonHandler() http.Handler {
 // serveFastHTTP is serveHTTP with fasthttp.
 func serveFastHTTP(ln net.Listener) error {
 	return fasthttp.Serve(ln, func(ctx *fasthttp.RequestCtx) { _, _ = ctx.WriteString(load.Body) })
+}
+
+// echoMessages upgrades to WebSocket and echoes messages.
+func echoMessages(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return // and the client has been told
+	}
+	defer c.CloseNow()
+	for {
+		kind, msg, err := c.Read(r.Context())
+		if err != nil {
+			return
+		}
+		if err := c.Write(r.Context(), kind, msg); err != nil {
+			return
+		}
+	}
 }
 
 // serveRedis answers each GET with load.Body.

@@ -31,7 +31,8 @@ const (
 	Timeouts  = "http-timeouts" // with all four timeouts of http.Server
 	JSON      = "http-json"     // a mux, JSON, a log and all four timeouts
 	FastHTTP  = "fasthttp"
-	Redis     = "redis" // tidwall/redcon, with one key
+	WebSocket = "websocket" // coder/websocket, echoes messages
+	Redis     = "redis"     // tidwall/redcon, with one key
 	Work      = "http-work"
 	LightWork = "http-light-work"
 	HTTPS     = "https"
@@ -137,6 +138,9 @@ var serves = map[string]func(s *server, st stack, ln net.Listener) error{
 	Timeouts:  func(_ *server, _ stack, ln net.Listener) error { return serveTimeouts(ln, http.HandlerFunc(hello)) },
 	JSON:      func(_ *server, _ stack, ln net.Listener) error { return serveTimeouts(ln, jsonHandler()) },
 	FastHTTP:  func(_ *server, _ stack, ln net.Listener) error { return serveFastHTTP(ln) },
+	WebSocket: func(_ *server, _ stack, ln net.Listener) error {
+		return serveTimeouts(ln, http.HandlerFunc(echoMessages))
+	},
 	Redis:     func(_ *server, _ stack, ln net.Listener) error { return serveRedis(ln) },
 	HTTPS:     func(_ *server, _ stack, ln net.Listener) error { return serveHTTPS(ln) },
 	GRPC:      func(_ *server, _ stack, ln net.Listener) error { return serveGRPC(ln) },
