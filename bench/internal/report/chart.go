@@ -11,13 +11,14 @@ import (
 
 // overview is the workloads of the chart, with labels for laymen.
 var overview = []struct{ workload, label, detail string }{
-	{"HTTP, 64 conns", "Web server", "64 connections"},
-	{"HTTP, 1024 conns", "Web server", "1024 connections"},
+	{"HTTP with timeouts, 64 conns", "Web server", "64 connections"},
+	{"HTTP with timeouts, 256 conns", "Web server", "256 connections"},
 	{"HTTP, 32 conns, 16 pipelined", "Web server, pipelined", "16 requests sent at once"},
 	{"HTTP, 64 clients, a conn per request", "Web server, short visits", "a connection per request"},
 	{"HTTPS, 64 conns", "Encrypted web server", "HTTPS, 64 connections"},
 	{"echo 128 B, 64 conns", "Small messages", "echo of 128 bytes"},
 	{"server receives 1 GiB, per MiB", "Upload", "receives 1 GiB"},
+	{"relay 128 B, 128 conns", "Proxy", "passes messages of 128 bytes"},
 	{"broadcast of 100 B to 2000 conns, per delivery", "Chat room", "each message to 2000 users"},
 }
 

@@ -38,8 +38,8 @@ func testResults() *Results {
 	return &Results{
 		Runs: []Run{{Command: "go run . -rows 'a|b'", Machine: "a machine", Rounds: 2, Turn: time.Second}},
 		Workloads: []*Workload{
-			workload("one-core", "HTTP, 64 conns", TableRate, [2]int64{1000, 1800}, [2]int64{1000, 2000}, [2]int64{1000, 2400}),
-			workload("one-core", "HTTP, 1024 conns", TableRate, [2]int64{1000, 1000}),
+			workload("one-core", "HTTP with timeouts, 64 conns", TableRate, [2]int64{1000, 1800}, [2]int64{1000, 2000}, [2]int64{1000, 2400}),
+			workload("one-core", "HTTP with timeouts, 256 conns", TableRate, [2]int64{1000, 1000}),
 			workload("one-core", "idle", TableMemory, [2]int64{100, 100}),
 			slow,
 			workload("shared", "quiet", TableFairness, [2]int64{100, 100}),
@@ -60,9 +60,9 @@ func TestReport(t *testing.T) {
 	}
 	for _, want := range []string{
 		"- a machine: 2 rounds of 1s.", "go run . -rows 'a|b'", "## one-core", "## shared",
-		"| HTTP, 64 conns | net | 1000 | 1.00 | 1000.00 | 1.00 |\n",
-		"| HTTP, 64 conns | uring | 2000 | 2.00 (1.80–2.40) | 500.00 | 0.50 (0.42–0.56) |\n",
-		"| HTTP, 64 conns | uring | 1000 | 1.00 | 2000 | 1.00 |\n",
+		"| HTTP with timeouts, 64 conns | net | 1000 | 1.00 | 1000.00 | 1.00 |\n",
+		"| HTTP with timeouts, 64 conns | uring | 2000 | 2.00 (1.80–2.40) | 500.00 | 0.50 (0.42–0.56) |\n",
+		"| HTTP with timeouts, 64 conns | uring | 1000 | 1.00 | 2000 | 1.00 |\n",
 		"| uring | 1000 | 0.50 | 1000.00 | 2.00 |\n",
 		"| uring | 4096 | 1.00 |\n", "| uring | 1000 | 1000 | 1000 | 2000 |\n", "| uring | 1024 | 2.00 | 1.00 | 1.00 |\n",
 		"- syscall (HTTPS, 64 conns): listen 127.0.0.1:*: 100% no luck\n",
@@ -83,7 +83,7 @@ func TestReport(t *testing.T) {
 	if err = errors.Join(err, xml.Unmarshal(chart, &struct{ XMLName xml.Name }{})); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"netring on io_uring", ">2.00<", "1024 connections", "of 3 rounds", "rio did not run"} {
+	for _, want := range []string{"netring on io_uring", ">2.00<", "256 connections", "of 3 rounds", "rio did not run"} {
 		if !strings.Contains(string(chart), want) {
 			t.Errorf("%s is not in the chart", want)
 		}
@@ -95,11 +95,11 @@ func TestPlain(t *testing.T) {
 	var out strings.Builder
 	Printer{Out: &out}.Workloads(testResults().Workloads[:2])
 	want := "one-core: rate: Throughput and CPU time:\n\n" +
-		"workload          server  requests/s             ÷ net  CPU µs/request             ÷ net\n" +
-		"HTTP, 64 conns    net           1000              1.00         1000.00              1.00\n" +
-		"                  uring         2000  2.00 (1.80–2.40)          500.00  0.50 (0.42–0.56)\n" +
-		"HTTP, 1024 conns  net           1000              1.00         1000.00              1.00\n" +
-		"                  uring         1000              1.00         1000.00              1.00\n\n"
+		"workload                       server  requests/s             ÷ net  CPU µs/request             ÷ net\n" +
+		"HTTP with timeouts, 64 conns   net           1000              1.00         1000.00              1.00\n" +
+		"                               uring         2000  2.00 (1.80–2.40)          500.00  0.50 (0.42–0.56)\n" +
+		"HTTP with timeouts, 256 conns  net           1000              1.00         1000.00              1.00\n" +
+		"                               uring         1000              1.00         1000.00              1.00\n\n"
 	if !strings.HasPrefix(out.String(), want) {
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 	}
@@ -121,7 +121,7 @@ func TestRead(t *testing.T) {
 	if len(res.Runs) != 2 || len(res.Workloads) != 6 || res.find("one-core", "new") == nil {
 		t.Errorf("%d runs, %d workloads", len(res.Runs), len(res.Workloads))
 	}
-	w := res.find("one-core", "HTTP, 64 conns")
+	w := res.find("one-core", "HTTP with timeouts, 64 conns")
 	if s := w.Ratio("uring", "net", Rate); s.Rounds != 6 || s.Median != 2 || s.Max != 2.4 {
 		t.Errorf("ratio %+v", s)
 	}
@@ -141,7 +141,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestUnsteady(t *testing.T) {
-	if rows, of := testResults().Unsteady(); of != 2 || len(rows) != 1 || rows[0] != "one-core, HTTP, 64 conns, uring" {
+	if rows, of := testResults().Unsteady(); of != 2 || len(rows) != 1 || rows[0] != "one-core, HTTP with timeouts, 64 conns, uring" {
 		t.Errorf("%q of %d", rows, of) // 1.9, 2 and 2.2 are the quartiles of the first, 0.5 those of the other
 	}
 }
