@@ -38,6 +38,7 @@ var pumpCases = []pumpCase{
 		do: pumpDo(func(src, _ *FD) error { src.mu.Lock(); defer src.mu.Unlock(); src.rd.ready = true; return nil })},
 	{name: "no shared buffers from now on", at: engine.Send,
 		do: pumpDo(func(src, _ *FD) error { return src.ControlWhole(func(int) error { return nil }) })},
+	{name: "reactor closed during a send", at: engine.Send, err: ErrClosed, read: true, last: true, do: closeReactorAside},
 	{name: "EINTR of a recv", at: engine.Recv, do: pumpErrno(unix.EINTR)},
 	{name: "ENOBUFS of a recv", at: engine.Recv, do: pumpErrno(unix.ENOBUFS)},
 	{name: "ECONNRESET of a recv", at: engine.Recv, do: pumpErrno(unix.ECONNRESET), err: unix.ECONNRESET, read: true},
@@ -66,12 +67,30 @@ func pumpDo(f func(src, dst *FD) error) func(testing.TB, *FD, *FD) (syscall.Errn
 // closeAside begins a Close that has to wait for the op.
 func closeAside(_ testing.TB, src, _ *FD) (syscall.Errno, int) {
 	go src.Close()
-	for closing := false; !closing; runtime.Gosched() {
-		src.mu.Lock()
-		closing = src.closing
-		src.mu.Unlock()
-	}
+	awaitClosing(src)
 	return 0, 0
+}
+
+// closeReactorAside begins to close the reactor, which waits for the op.
+func closeReactorAside(t testing.TB, src, dst *FD) (syscall.Errno, int) {
+	closed := make(chan error, 1)
+	go func() { closed <- src.r.Close() }()
+	t.Cleanup(func() {
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+	awaitClosing(src)
+	awaitClosing(dst)
+	return 0, 0
+}
+
+func awaitClosing(fd *FD) {
+	for closing := false; !closing; runtime.Gosched() {
+		fd.mu.Lock()
+		closing = fd.closing
+		fd.mu.Unlock()
+	}
 }
 
 // A pump takes every answer that the kernel may give to its ops, and everything that others
