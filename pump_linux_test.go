@@ -53,7 +53,7 @@ func relays(t *testing.T, f func(t *testing.T, from, to *stack)) {
 // Whatever the sizes and the pace of messages, both directions of a relay arrive whole and
 // end with their half-closes.
 func TestPumpStreams(t *testing.T) {
-	const size, seeds = 2 << 20, 4
+	const size, seeds = 1 << 20, 2
 	relays(t, func(t *testing.T, from, to *stack) {
 		var wg sync.WaitGroup
 		for seed := range uint64(seeds) {
