@@ -132,7 +132,8 @@ func (c *portableConn) Writev(bufs [][]byte) (n int64, err error) {
 	return n, err
 }
 
-// Buffered returns the number of bytes in the write buffer, see [Config].Coalesce. Outside Linux, nothing is buffered, so Buffered returns 0.
+// Buffered returns the number of bytes in the write buffer, see [Config].Coalesce. Outside
+// Linux, nothing is buffered, so Buffered returns 0.
 func (c *portableConn) Buffered() int { return 0 }
 
 // Flush waits until the kernel has taken everything that was written. Outside Linux,

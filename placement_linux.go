@@ -50,10 +50,10 @@ func (p *Poller) followSometimes() {
 // number. Where a ring is unavailable, follow adds no reactor: the existing reactors are
 // enough.
 func (p *Poller) follow() {
-	want := defaultReactors()
 	if !p.follows || p.std {
 		return
 	}
+	want := defaultReactors()
 	if have := len(p.current()); have >= want {
 		p.places.used.Store(int32(want))
 		return

@@ -382,11 +382,7 @@ func connection(t testing.TB, ln net.Listener) relay {
 	must(t, err)
 	server, err := ln.Accept()
 	must(t, err)
-	echoed := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(server, server)
-		echoed <- err
-	}()
+	echoed := startCopy(server, server)
 	t.Cleanup(func() {
 		must(t, client.Close())
 		must(t, <-echoed)

@@ -50,6 +50,16 @@ func relays(t *testing.T, f func(t *testing.T, from, to *stack)) {
 	})
 }
 
+// startCopy runs io.Copy, whose error the channel receives.
+func startCopy(dst io.Writer, src io.Reader) <-chan error {
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(dst, src)
+		copied <- err
+	}()
+	return copied
+}
+
 // Whatever the sizes and the pace of messages, both directions of a relay arrive whole and
 // end with their half-closes.
 func TestPumpStreams(t *testing.T) {
@@ -116,11 +126,7 @@ func TestPumpSleeps(t *testing.T) {
 			return
 		}
 		r := newRelay(t, from, to)
-		copied := make(chan error, 1)
-		go func() {
-			_, err := io.Copy(r.dst, r.src)
-			copied <- err
-		}()
+		copied := startCopy(r.dst, r.src)
 		talk(t, r)
 		talk(t, r)
 		must(t, r.in.Close())
@@ -177,11 +183,7 @@ func TestPumpInterrupted(t *testing.T) {
 // is full of before.
 func (a interruption) interrupt(t *testing.T, r relay, full string) (err error) {
 	t.Helper()
-	copied, ended := make(chan error, 1), make(chan struct{})
-	go func() {
-		_, err := io.Copy(r.dst, r.src)
-		copied <- err
-	}()
+	copied, ended := startCopy(r.dst, r.src), make(chan struct{})
 	talk(t, r)
 	switch full {
 	case "of messages":
@@ -332,11 +334,7 @@ func TestPumpBesideWrites(t *testing.T) {
 func TestPumpEcho(t *testing.T) {
 	stacks(t, func(t *testing.T, s *stack) {
 		c, client := s.pair(t)
-		copied := make(chan error, 1)
-		go func() {
-			_, err := io.Copy(c, c)
-			copied <- err
-		}()
+		copied := startCopy(c, c)
 		talk(t, relay{in: client, out: client})
 		must(t, client.(*net.TCPConn).CloseWrite())
 		within(t, "the copy", func() { must(t, <-copied) })
@@ -419,11 +417,7 @@ func serveReverseProxy(t testing.TB, s *stack, backend net.Addr) net.Addr {
 func TestPumpHoldsNoBuffer(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		r := newRelay(t, s, s)
-		copied := make(chan error, 1)
-		go func() {
-			_, err := io.Copy(r.dst, r.src)
-			copied <- err
-		}()
+		copied := startCopy(r.dst, r.src)
 		for range 5 {
 			talk(t, r)
 			within(t, "the buffers to be free", func() {
@@ -442,11 +436,7 @@ func TestPumpBulk(t *testing.T) {
 	const size = 64 << 20
 	rings(t, func(t *testing.T, s *stack) {
 		r := newRelay(t, s, s)
-		copied := make(chan error, 1)
-		go func() {
-			_, err := io.Copy(r.dst, r.src)
-			copied <- err
-		}()
+		copied := startCopy(r.dst, r.src)
 		ops := func() uint64 { st := s.poller.Stats(); return st.Ops + st.Direct }
 		for range 2 {
 			talk(t, r)
@@ -481,11 +471,7 @@ func TestPumpBesideBubbles(t *testing.T) {
 			s := &stack{poller: newPoller(t, Config{Engine: engine, Reactors: 1})}
 			other := &stack{poller: newPoller(t, Config{Engine: engine, Reactors: 1})}
 			for _, r := range []relay{newRelay(t, s, s), newRelay(t, s, other), newRelay(t, other, s)} {
-				copied := make(chan error, 1)
-				go func() {
-					_, err := io.Copy(r.dst, r.src)
-					copied <- err
-				}()
+				copied := startCopy(r.dst, r.src)
 				var wg sync.WaitGroup
 				bubbles := make(chan struct{})
 				wg.Go(func() {

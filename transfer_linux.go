@@ -94,6 +94,7 @@ func (c *Conn) moveFrom(r io.Reader, limit int64) (n int64, handled bool, err er
 	}
 	if rerr := rc.Read(func(fd uintptr) bool {
 		n, handled, err = c.fd.SendFile(int(fd), limit)
+		err = wrapErrno("sendfile", err)
 		return true
 	}); err == nil {
 		err = rerr
@@ -246,7 +247,7 @@ func spliceBetween(src source, dst io.Writer, limit int64, writing reactor.Side)
 		if errors.Is(err, reactor.ErrUnread) {
 			continue // another reader has received ahead in the meantime
 		}
-		return n, handled, read, err
+		return n, handled, read, wrapErrno("splice", err)
 	}
 }
 

@@ -171,18 +171,24 @@ func TestUnixMessageAfterBuffer(t *testing.T) {
 func TestUnixMessagesOfOthers(t *testing.T) {
 	rings(t, func(t *testing.T, s *stack) {
 		server, _ := s.pair(t)
-		for _, c := range []*Conn{server.(*Conn), {}, nil} {
-			_, _, _, _, err1 := c.ReadMsgUnix(make([]byte, 1), nil)
-			_, _, err2 := c.ReadFromUnix(make([]byte, 1))
-			_, _, err3 := c.WriteMsgUnix(make([]byte, 1), nil, nil)
-			_, err4 := c.WriteToUnix(make([]byte, 1), nil)
-			for i, err := range []error{err1, err2, err3, err4} {
-				if err != unix.EINVAL {
-					t.Errorf("method %d: %v", i, err)
-				}
+		refusesMessages(t, server.(*Conn), new(Conn), (*Conn)(nil))
+	})
+}
+
+// refusesMessages checks that the methods for messages fail.
+func refusesMessages(t testing.TB, conns ...messenger) {
+	t.Helper()
+	for _, c := range conns {
+		_, _, _, _, err1 := c.ReadMsgUnix(make([]byte, 1), nil)
+		_, _, err2 := c.ReadFromUnix(make([]byte, 1))
+		_, _, err3 := c.WriteMsgUnix(make([]byte, 1), nil, nil)
+		_, err4 := c.WriteToUnix(make([]byte, 1), nil)
+		for i, err := range []error{err1, err2, err3, err4} {
+			if err != unix.EINVAL {
+				t.Errorf("method %d of %T: %v", i, c, err)
 			}
 		}
-	})
+	}
 }
 
 // A unixpacket connection keeps the boundaries of messages, whatever sends them.
@@ -315,17 +321,7 @@ func TestPortableUnixMessages(t *testing.T) {
 	}
 	p := newPortable(t, Config{})
 	server, _ := p.pair(t, "tcp")
-	for _, c := range []*portableConn{server, {}} {
-		_, _, _, _, err1 := c.ReadMsgUnix(make([]byte, 1), nil)
-		_, _, err2 := c.ReadFromUnix(make([]byte, 1))
-		_, _, err3 := c.WriteMsgUnix(make([]byte, 1), nil, nil)
-		_, err4 := c.WriteToUnix(make([]byte, 1), nil)
-		for i, err := range []error{err1, err2, err3, err4} {
-			if err != unix.EINVAL {
-				t.Errorf("method %d of others: %v", i, err)
-			}
-		}
-	}
+	refusesMessages(t, server, new(portableConn))
 }
 
 // The error for a network that only package net serves lists netring's networks. A

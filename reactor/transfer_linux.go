@@ -29,7 +29,8 @@ func (fd *FD) Writing(body func(Waiting) error) error { return fd.raw(&fd.wr, fa
 // SendFile sends from the file src, at its position, to its end or, if limit is
 // not negative, up to limit bytes. handled is false if src is not of a kind that
 // sendfile(2) reads from; then nothing was sent. It may block on reading src, and
-// honours the write deadline and Close while it waits for the connection.
+// honours the write deadline and Close while it waits for the connection. Its errors are
+// Write's.
 func (fd *FD) SendFile(src int, limit int64) (written int64, handled bool, err error) {
 	tried := false
 	err = fd.Writing(func(wait Waiting) error {
@@ -49,7 +50,7 @@ func (fd *FD) SendFile(src int, limit int64) (written int64, handled bool, err e
 				return nil
 			}
 			if err != nil {
-				return nameErrno("sendfile", err)
+				return err
 			}
 			handled = true
 			written += int64(n)
@@ -77,7 +78,8 @@ type Side func(body func(Waiting) error) error
 // space. It ends when src ends or, if limit is not negative, when limit bytes were moved.
 // Like package net, it takes each side for one step at a time: others may write to dst
 // while there is nothing to move. handled is false if splice(2) does not work on such
-// descriptors; then nothing was moved. read says that an error is src's.
+// descriptors; then nothing was moved. read says that an error is src's. Its errors are
+// those of the sides and syscall.Errno.
 func Splice(dst, src Side, limit int64) (moved int64, handled, read bool, err error) {
 	return splice(dst, src, limit, 0)
 }
@@ -139,13 +141,5 @@ func spliceStep(side Side, count int64, call func(sysfd int, count int) (int64, 
 			return err
 		})
 	})
-	return max(n, 0), nameErrno("splice", err)
-}
-
-// nameErrno names the system call behind err, if err is an errno.
-func nameErrno(call string, err error) error {
-	if errno, ok := err.(syscall.Errno); ok {
-		return os.NewSyscallError(call, errno)
-	}
-	return err
+	return max(n, 0), err
 }

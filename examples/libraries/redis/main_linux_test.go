@@ -70,12 +70,7 @@ func checkCommands(t *testing.T, ctx context.Context, c *redis.Client) {
 // QUIT is answered and ends the connection.
 func TestQuit(t *testing.T) {
 	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
-	c, err := net.Dial("tcp", e.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c := connect(t, e.Addr)
 	if _, err := io.WriteString(c, "SET key value\r\nQUIT\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -88,18 +83,8 @@ func TestQuit(t *testing.T) {
 // A client that stays connected does not keep the example from ending.
 func TestIdleClient(t *testing.T) {
 	e := exampletest.Start(t, exampletest.Command(t, "-addr", "127.0.0.1:0"))
-	c, err := net.Dial("tcp", e.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(30 * time.Second))
-	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(c, make([]byte, len("+PONG\r\n"))); err != nil {
-		t.Fatal(err)
-	}
+	c := connect(t, e.Addr)
+	ping(t, c)
 	e.Stop(t, syscall.SIGTERM)
 	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("after the end, the client reads %d bytes, %v", n, err)
@@ -115,18 +100,8 @@ func TestShutdownWaits(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
-	c, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(30 * time.Second))
-	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(c, make([]byte, len("+PONG\r\n"))); err != nil {
-		t.Fatal(err)
-	}
+	c := connect(t, ln.Addr().String())
+	ping(t, c)
 	s.conns.Add(1) // a connection that does not end
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
@@ -162,5 +137,30 @@ func checkPipelines(t *testing.T, ctx context.Context, c *redis.Client, worker i
 				t.Errorf("GET returns %q, want %q", get.Val(), want)
 			}
 		}
+	}
+}
+
+// connect returns a connection to the server, until the end of the test.
+func connect(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ping exchanges a message, so that the server is known to serve c.
+func ping(t *testing.T, c net.Conn) {
+	t.Helper()
+	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, len("+PONG\r\n"))); err != nil {
+		t.Fatal(err)
 	}
 }
